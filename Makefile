@@ -1,0 +1,46 @@
+# The front door: every target is one line that calls the builder.
+# `make help` lists them; settings are given as NAME=value behind the target.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+export VERSION SUITE CONSTRAINTS RESOLVER MIRROR COMPRESS DRY_RUN FAST KEEP NO_WAIT SHELL_ON_FAIL
+
+# The cell that `make test` builds and tests.
+test test-package test-host: export VERSION := $(or $(VERSION),2.1.0)
+
+BUILDER = build/bootstrap.py
+PYTEST = build/bootstrap.py --tests pytest
+
+.PHONY: help
+help: ## list the targets and the settings
+	@build/help.sh Makefile
+
+.PHONY: deb
+deb: ## build the package: VERSION= [SUITE= DRY_RUN=1 FAST=1 COMPRESS=best KEEP=1 SHELL_ON_FAIL=1]
+	@$(BUILDER) deb
+
+.PHONY: lock
+lock: ## resolve and lock a version: VERSION= [SUITE= CONSTRAINTS=file|url|none RESOLVER=pip-tools]
+	@$(BUILDER) lock
+
+.PHONY: test
+test: lint test-unit deb test-package test-host ## everything that CI runs, the package it tests included
+
+.PHONY: lint
+lint: ## ruff, mypy, shellcheck
+	@$(PYTEST) tests/lint
+
+.PHONY: test-unit
+test-unit: ## tests that need neither a subprocess nor a network
+	@$(PYTEST) tests/unit tests/fetch
+
+.PHONY: test-package
+test-package: ## tests that open the built .deb
+	@$(PYTEST) tests/package
+
+.PHONY: test-host
+test-host: ## tests in booted Debian containers with the .deb installed
+	@$(PYTEST) tests/host
+
+.PHONY: clean
+clean: ## delete what this checkout built; the caches stay
+	@rm -rf dist

@@ -1,0 +1,1 @@
+"""The builder of airflow-deb: parse → plan → fetch → build → verify."""

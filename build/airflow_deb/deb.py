@@ -1,0 +1,110 @@
+"""The package itself: dh-virtualenv in a container, then lintian."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from . import container, log
+from .container import Bind, Spec
+from .errors import BuildError, VerifyError
+from .paths import Paths
+from .stage import Recipe, write
+from .wheels import Wheel, gather
+
+_BUILD = """
+cp -r --no-preserve=ownership /build/in/. /build/
+chmod -R u=rwX,go=rX .
+dpkg-buildpackage --unsigned-source --unsigned-changes --build=binary
+mkdir /build/out
+mv /build/*.deb /build/*.buildinfo /build/*.changes /build/out/
+"""
+# lintian refuses nothing as root but warns, so it runs as nobody.
+_LINTIAN = """
+export HOME=/tmp
+exec setpriv --reuid=nobody --regid=nogroup --clear-groups \
+    lintian --color never --no-tag-display-limit --fail-on error,warning /build/out/*.changes
+"""
+
+
+def specification(paths: Paths, recipe: Recipe, root: Path, uv: Path) -> Spec:
+    """The container that the package of ``recipe`` is built in."""
+    cell = recipe.cell.name
+    return Spec(
+        name=f"airflow-deb-{cell}",
+        layers=(root,),
+        scratch=paths.run(f"{cell}/deb"),
+        binds=(
+            Bind(paths.run(f"{cell}/source"), "/build/in"),
+            Bind(paths.run(f"{cell}/wheelhouse"), "/build/wheelhouse"),
+            Bind(uv, "/build/uv"),
+        ),
+        env={
+            "SOURCE_DATE_EPOCH": str(recipe.epoch),
+            "DEB_BUILD_OPTIONS": f"parallel={os.cpu_count()}",
+            "DEBIAN_FRONTEND": "noninteractive",
+        },
+        workdir=f"/build/{recipe.source_name}",
+    )
+
+
+def build(
+    paths: Paths, recipe: Recipe, spec: Spec, wheels: Sequence[Wheel], step: log.Step
+) -> list[Path]:
+    """Build the package of ``recipe``; the artifacts, still inside ``spec``'s scratch.
+
+    Raises BuildError with the end of dpkg-buildpackage's output.
+    """
+    source, wheelhouse = (bind.source for bind in spec.binds[:2])
+    container.remove(source)
+    container.remove(wheelhouse)
+    write(recipe, list(wheels), source / recipe.source_name)
+    gather(wheelhouse, ((wheel.path, wheel.path.name) for wheel in wheels))
+    container.prepare(spec)
+    (spec.upper / "build").mkdir()  # For --chdir, which nspawn checks before it starts.
+    (spec.upper / "build" / recipe.source_name).mkdir()
+
+    def follow(line: str) -> None:
+        if line.startswith(("   dh_", "dh_", "   debian/rules", "dpkg-")):
+            step.progress(line.strip())
+
+    container.again(spec, ["sh", "-euc", _BUILD], on_line=follow)
+    out = spec.upper / "build" / "out"
+    found = sorted(out.iterdir())
+    if not any(path.suffix == ".deb" for path in found):
+        raise BuildError(f"dpkg-buildpackage left no .deb in {out}", hint=log.where())
+    return found
+
+
+def lint(spec: Spec) -> str:
+    """Run the suite's own lintian on what was built; its output.
+
+    Raises VerifyError when it finds an error or a warning.
+    """
+    try:
+        done = container.again(spec, ["sh", "-euc", _LINTIAN], on_line=lambda line: None)
+    except BuildError as error:
+        raise VerifyError("lintian found errors or warnings", detail=error.detail) from error
+    return done.stdout.strip()
+
+
+def publish(artifacts: Sequence[Path], target: Path) -> list[Path]:
+    """Copy ``artifacts`` to ``target``; each appears there whole."""
+    target.mkdir(parents=True, exist_ok=True)
+    published = []
+    for artifact in artifacts:
+        partial = target / f".{artifact.name}.partial"
+        shutil.copyfile(artifact, partial)
+        published.append(partial.replace(target / artifact.name))
+    return published
+
+
+def installed_size(upper: Path, source_name: str) -> int:
+    """The Installed-Size (KiB) that dpkg-gencontrol wrote for the package."""
+    control = upper / "build" / source_name / "debian/airflow/DEBIAN/control"
+    for line in control.read_text(encoding="utf-8").splitlines():
+        if line.startswith("Installed-Size: "):
+            return int(line.split()[1])
+    raise BuildError(f"{control} has no Installed-Size")

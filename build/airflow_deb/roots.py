@@ -1,0 +1,95 @@
+"""Debian roots: made once by mmdebstrap, cached under what they were asked to hold.
+
+A root is only ever a read-only layer; see container.py.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import busy, log
+from .container import namespace, remove
+from .paths import Paths
+from .run import require, run
+from .versions import Suite
+
+# Raise it when the way a root is made changes: it is part of every root's key.
+_FORMAT = "1"
+
+
+@dataclass(frozen=True)
+class Root:
+    """What a root is asked to hold: a suite, a variant of it, packages on top."""
+
+    suite: Suite
+    variant: str
+    packages: tuple[str, ...]
+
+    @property
+    def key(self) -> str:
+        """Twelve hex digits for all that decides what is in the root."""
+        asked = (_FORMAT, self.suite.name, self.variant, self.suite.mirror, *self.packages)
+        return hashlib.sha256("\n".join(asked).encode()).hexdigest()[:12]
+
+    def path(self, paths: Paths) -> Path:
+        """Where the root is in the cache."""
+        return paths.roots / f"{self.suite.name}-{self.variant}-{self.key}"
+
+
+def root(suite: Suite, variant: str, packages: Iterable[str]) -> Root:
+    """The root of ``suite`` with ``packages``, in whatever order they are named."""
+    return Root(suite, variant, tuple(sorted(set(packages))))
+
+
+def ensure(paths: Paths, wanted: Root, step: log.Step | None = None) -> Path:
+    """The directory of ``wanted``, made now when the cache does not have it.
+
+    Two builds that need the same root make it once: the second waits.
+    Raises BuildError when mmdebstrap fails (its log names the package).
+    """
+    target = wanted.path(paths)
+    if target.is_dir():
+        return target
+    require("mmdebstrap")
+    with busy.hold(paths.roots / f"{target.name}.lock", f"the root {target.name}", wait=True):
+        if target.is_dir():
+            return target
+        partial = target.with_suffix(".partial")
+        remove(partial)
+        run(
+            [*namespace(), *_mmdebstrap(wanted, partial)],
+            root=True,
+            on_line=step.progress if step else None,
+            env={"SOURCE_DATE_EPOCH": "0", "DEBIAN_FRONTEND": "noninteractive"},
+        )
+        run(["mv", "-T", partial, target], root=True)
+    return target
+
+
+def installed(path: Path) -> dict[str, str]:
+    """The packages in the root at ``path`` with their versions, from dpkg's status file."""
+    found: dict[str, str] = {}
+    name = ""
+    for line in (path / "var/lib/dpkg/status").read_text(encoding="utf-8").splitlines():
+        if line.startswith("Package: "):
+            name = line[9:]
+        elif line.startswith("Version: "):
+            found[name] = line[9:]
+    return found
+
+
+def _mmdebstrap(wanted: Root, target: Path) -> list[str]:
+    words = ["mmdebstrap", "--mode=root", f"--variant={wanted.variant}"]
+    words += [f"--include={','.join(wanted.packages)}"] if wanted.packages else []
+    # mmdebstrap copies the host's name into the root: what is built there must
+    # not know on which machine.
+    words += ["--customize-hook=echo airflow-deb > $1/etc/hostname"]
+    words += ["--customize-hook=echo 127.0.0.1 localhost airflow-deb > $1/etc/hosts"]
+    if not wanted.suite.mirror:
+        return [*words, wanted.suite.name, str(target)]
+    # A mirror that is set may be an archive, whose Release files have expired.
+    words += ['--aptopt=Acquire::Check-Valid-Until "false"']
+    return [*words, wanted.suite.name, str(target), wanted.suite.mirror]

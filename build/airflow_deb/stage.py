@@ -1,0 +1,170 @@
+"""The source tree that dpkg-buildpackage gets: debian/ plus what is made from data.
+
+Pure: from the checkout, a cell and a lock to file contents. What is made:
+
+    debian/changelog          version, revision and suite; dated by the lock
+    debian/cell.mk            what debian/rules must know of the cell
+    debian/requirements.lock  the wheelhouse, each wheel with its sha256
+    debian/sources.json       where each distribution came from, for the inventory
+"""
+
+from __future__ import annotations
+
+import datetime
+import email.utils
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import needs
+from .lockfile import Lock
+from .needs import Need
+from .versions import Cell
+from .wheels import Wheel
+
+# Raise it when a build's result changes for a reason that is in no other input.
+_FORMAT = "1"
+MAINTAINER = "airflow-deb developers <airflow-deb@localhost>"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """Everything that decides the bytes of a cell's package, and its hash."""
+
+    cell: Cell
+    lock: Lock
+    tools: Lock
+    needs: tuple[Need, ...]
+    debian: Mapping[str, tuple[int, bytes]]
+    inside: Mapping[str, tuple[int, bytes]]
+    compression: tuple[str, int]
+
+    @property
+    def epoch(self) -> int:
+        """SOURCE_DATE_EPOCH, seconds: the start of the day the lock is as of.
+
+        Not the commit's time: an unrelated commit must not change the package.
+        """
+        day = self.cell.version.asof
+        return int(datetime.datetime(day.year, day.month, day.day, tzinfo=datetime.UTC).timestamp())
+
+    @property
+    def source_name(self) -> str:
+        """The directory of the source tree, always built at /build below this name."""
+        return f"airflow-{self.cell.version.name}"
+
+    @property
+    def build_packages(self) -> list[str]:
+        """What the build root holds: Build-Depends, build needs, and lintian."""
+        control = self.debian["control"][1].decode()
+        return [
+            *needs.build_depends(control),
+            *needs.of_kind(self.needs, "build"),
+            "lintian",
+        ]
+
+    @property
+    def key(self) -> str:
+        """The hash of all inputs: with the same key the package need not be rebuilt."""
+        digest = hashlib.sha256()
+        facts = (
+            _FORMAT,
+            self.cell.deb_version,
+            self.cell.suite.python,
+            self.lock.render(),
+            self.tools.render(),
+            changelog(self),
+            cell_mk(self),
+            json.dumps(self.build_packages),
+        )
+        for fact in facts:
+            digest.update(fact.encode() + b"\0")
+        for tree in (self.debian, self.inside):
+            for name, (mode, content) in sorted(tree.items()):
+                digest.update(f"{name} {mode:o} {len(content)}\0".encode() + content)
+        return digest.hexdigest()
+
+
+def read_tree(directory: Path) -> dict[str, tuple[int, bytes]]:
+    """Every file below ``directory``: its name, whether it is executable, its content.
+
+    Only that bit of the mode counts, as for git: a umask does not reach a build.
+    """
+    return {
+        path.relative_to(directory).as_posix(): (
+            0o755 if path.stat().st_mode & 0o100 else 0o644,
+            path.read_bytes(),
+        )
+        for path in sorted(directory.rglob("*"))
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+
+
+def changelog(recipe: Recipe) -> str:
+    """debian/changelog (Debian policy 4.4): one entry, for this version and suite."""
+    cell = recipe.cell
+    date = email.utils.format_datetime(datetime.datetime.fromtimestamp(recipe.epoch, datetime.UTC))
+    return (
+        f"airflow ({cell.deb_version}) {cell.suite.name}; urgency=medium\n\n"
+        f"  * Apache Airflow {cell.version.name} with {len(recipe.lock.files)} locked distributions"
+        f" as of {cell.version.asof}.\n\n"
+        f" -- {MAINTAINER}  {date}\n"
+    )
+
+
+def cell_mk(recipe: Recipe) -> str:
+    """debian/cell.mk: make assignments that debian/rules includes."""
+    method, level = recipe.compression
+    fields = {
+        "AIRFLOW_VERSION": recipe.cell.version.name,
+        "SUITE": recipe.cell.suite.name,
+        "PYTHON": recipe.cell.suite.python,
+        "COMPRESSION": method,
+        "COMPRESSION_LEVEL": str(level),
+        "DEPENDS": ", ".join(needs.of_kind(recipe.needs, "depends")),
+        "RECOMMENDS": ", ".join(needs.of_kind(recipe.needs, "recommends")),
+        "SUGGESTS": ", ".join(needs.of_kind(recipe.needs, "suggests")),
+    }
+    return "".join(f"{key} := {value}\n" for key, value in fields.items())
+
+
+def sources_json(wheels: Iterable[Wheel]) -> str:
+    """debian/sources.json: each distribution with the locked file it came from."""
+    rows = [
+        {
+            "name": wheel.locked.name,
+            "version": wheel.locked.version,
+            "file": wheel.locked.filename,
+            "sha256": wheel.locked.sha256,
+            "size": wheel.locked.size,
+            "kind": "wheel" if wheel.locked.is_wheel else "sdist",
+        }
+        for wheel in wheels
+    ]
+    return json.dumps(sorted(rows, key=lambda row: str(row["name"])), indent=1) + "\n"
+
+
+def requirements_lock(wheels: Iterable[Wheel]) -> str:
+    """debian/requirements.lock: exactly the wheels that are in the wheelhouse."""
+    return "".join(
+        f"{wheel.locked.name}=={wheel.locked.version} --hash=sha256:{wheel.sha256}\n"
+        for wheel in sorted(wheels, key=lambda wheel: wheel.locked.name)
+    )
+
+
+def write(recipe: Recipe, wheels: list[Wheel], target: Path) -> None:
+    """Write the source tree to ``target``, which must not exist."""
+    made = {
+        "changelog": changelog(recipe),
+        "cell.mk": cell_mk(recipe),
+        "requirements.lock": requirements_lock(wheels),
+        "sources.json": sources_json(wheels),
+    }
+    files = dict(recipe.debian) | {name: (0o644, text.encode()) for name, text in made.items()}
+    for name, (mode, content) in files.items():
+        path = target / "debian" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        path.chmod(mode)

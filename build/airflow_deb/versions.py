@@ -1,0 +1,285 @@
+"""versions.sh as data: the suites, the versions, and the cells they make.
+
+The file is shell, so that a shell can source it, but only plain assignments
+are allowed: it is parsed, never executed. Every mistake is reported with its
+line, its key and what to write instead.
+"""
+
+from __future__ import annotations
+
+import datetime
+import difflib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+from .errors import ConfigError, UsageError
+
+_ASSIGNMENT = re.compile(r'^([A-Za-z_][A-Za-z0-9_]*)="([^"$`\\]*)"$')
+_VERSION = re.compile(r"^[0-9]+(\.[0-9]+)+((a|b|rc)[0-9]+)?$")
+_PYTHON = re.compile(r"^[0-9]+\.[0-9]+$")
+_COMPRESSION = re.compile(r"^(none:0|xz:[0-9]|zstd:([0-9]|1[0-9]))$")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Suite:
+    """A Debian release and what a build needs to know of it."""
+
+    name: str
+    debian: int
+    python: str
+    mirror: str
+    compression: str
+
+    @property
+    def deb_suffix(self) -> str:
+        """What tells this suite's packages apart in a version: ``~deb11u``."""
+        return f"~deb{self.debian}u"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Version:
+    """An Airflow version and what is asked for with it."""
+
+    name: str
+    suites: tuple[str, ...]
+    pythons: tuple[str, ...]
+    extras: tuple[str, ...]
+    addons: tuple[str, ...]
+    asof: datetime.date
+    revision: int
+
+    @property
+    def asked(self) -> tuple[str, ...]:
+        """The requirements (PEP 508) that the lock is resolved from."""
+        extras = f"[{','.join(self.extras)}]" if self.extras else ""
+        return (f"apache-airflow{extras}=={self.name}", *self.addons)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One thing that is built: an Airflow version on a suite."""
+
+    version: Version
+    suite: Suite
+
+    @property
+    def name(self) -> str:
+        """How the cell is called in paths and messages: ``2.1.0-bullseye``."""
+        return f"{self.version.name}-{self.suite.name}"
+
+    @property
+    def deb_version(self) -> str:
+        """The Debian version: ``2.1.0-1~deb11u1`` (Debian policy 5.6.12).
+
+        A pre-release's letter gets a tilde before it, so that it sorts first.
+        """
+        upstream = re.sub(r"(a|b|rc)", r"~\1", self.version.name)
+        return f"{upstream}-{self.version.revision}{self.suite.deb_suffix}1"
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """All that versions.sh declares."""
+
+    path: Path
+    suites: dict[str, Suite]
+    versions: dict[str, Version]
+
+    def cells(self) -> list[Cell]:
+        """Every cell, in the order of the file."""
+        return [
+            Cell(version, self.suites[suite])
+            for version in self.versions.values()
+            for suite in version.suites
+        ]
+
+    def cell(self, version: str, suite: str = "") -> Cell:
+        """The cell of ``version`` on ``suite``, or on its first suite.
+
+        Raises UsageError for one that is not declared: it lists what there is
+        and names the nearest, or the suites whose Python would fit.
+        """
+        if not version:
+            raise UsageError(
+                "no version was given", hint=f"write VERSION=, one of {_list(self.versions)}"
+            )
+        found = self.versions.get(version)
+        if found is None:
+            raise UsageError(
+                f"version {version!r} is not in {self.path.name}, which has {_list(self.versions)}",
+                hint=_nearest(version, self.versions),
+            )
+        name = suite or found.suites[0]
+        if name not in self.suites:
+            raise UsageError(
+                f"suite {name!r} is not in {self.path.name}, which has {_list(self.suites)}",
+                hint=_nearest(name, self.suites),
+            )
+        if name not in found.suites:
+            fits = [s.name for s in self.suites.values() if s.python in found.pythons]
+            python = self.suites[name].python
+            if name in fits:
+                raise UsageError(
+                    f"Airflow {version} is not built for {name}",
+                    hint=f"add {name} to {_prefix(version)}_suites in {self.path.name}",
+                )
+            raise UsageError(
+                f"Airflow {version} cannot run on {name}, whose Python is {python}",
+                hint=f"it needs Python {_list(found.pythons)}; suites that fit: {_list(fits)}",
+            )
+        return Cell(found, self.suites[name])
+
+
+def load(path: Path) -> Matrix:
+    """Parse and check the versions.sh at ``path``.
+
+    Raises ConfigError with line, key and remedy for the first mistake.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}") from error
+    return parse(text, path)
+
+
+def parse(text: str, path: Path) -> Matrix:
+    """The matrix that ``text``, the content of ``path``, declares."""
+    reader = _Reader(text, path)
+    suite_names = reader.words("suites", needed=True)
+    version_names = reader.words("versions", needed=True)
+    suites = {name: _suite(reader, name) for name in suite_names}
+    versions = {name: _version(reader, name, suites) for name in version_names}
+    reader.finish()
+    return Matrix(path, suites, versions)
+
+
+def _suite(reader: _Reader, name: str) -> Suite:
+    return Suite(
+        name=name,
+        debian=int(reader.value(f"{name}_debian", r"[1-9][0-9]*", "a release number, like 12")),
+        python=reader.value(f"{name}_python", _PYTHON.pattern, "a Python line, like 3.11"),
+        mirror=reader.value(f"{name}_mirror", r"\S*", "a URL, or nothing for the default"),
+        compression=reader.value(
+            f"{name}_compression", _COMPRESSION.pattern, "method:level, like xz:2 or zstd:10"
+        ),
+    )
+
+
+def _version(reader: _Reader, name: str, suites: dict[str, Suite]) -> Version:
+    if not _VERSION.match(name):
+        reader.fail("versions", f"{name!r} is not a version", "write it like 2.11.2")
+    prefix = _prefix(name)
+    own = reader.words(f"{prefix}_suites", needed=True)
+    pythons = reader.words(f"{prefix}_pythons", needed=True)
+    for python in pythons:
+        if not _PYTHON.match(python):
+            reader.fail(f"{prefix}_pythons", f"{python!r} is not a Python line", "write 3.11")
+    for suite in own:
+        if suite not in suites:
+            reader.fail(
+                f"{prefix}_suites", f"{suite!r} is not a suite here", _nearest(suite, suites)
+            )
+        if suites[suite].python not in pythons:
+            fits = [s.name for s in suites.values() if s.python in pythons]
+            reader.fail(
+                f"{prefix}_suites",
+                f"Airflow {name} cannot run on {suite}, whose Python is {suites[suite].python}",
+                f"suites that fit: {_list(fits) or 'none'}",
+            )
+    asof = reader.value(f"{prefix}_asof", r"\d{4}-\d{2}-\d{2}", "a date, like 2021-06-30")
+    try:
+        date = datetime.date.fromisoformat(asof)
+    except ValueError:
+        reader.fail(f"{prefix}_asof", f"{asof!r} is not a date", "write it like 2021-06-30")
+    return Version(
+        name=name,
+        suites=own,
+        pythons=pythons,
+        extras=reader.words(f"{prefix}_extras"),
+        addons=reader.words(f"{prefix}_addons"),
+        asof=date,
+        revision=int(reader.value(f"{prefix}_revision", r"[1-9][0-9]*", "a number from 1")),
+    )
+
+
+class _Reader:
+    """The assignments of a versions.sh, each with its line; counts those read."""
+
+    def __init__(self, text: str, path: Path) -> None:
+        self.path = path
+        self.lines: dict[str, int] = {}
+        self.values: dict[str, str] = {}
+        self.unread: set[str] = set()
+        for number, raw in enumerate(text.splitlines(), 1):
+            line = raw.strip()
+            if not line or line.startswith("#"):
+                continue
+            match = _ASSIGNMENT.match(line)
+            if match is None:
+                raise ConfigError(
+                    f"{path.name}:{number}: not a plain assignment: {line[:80]!r}",
+                    hint='write NAME="value", without expansions, commands or comments behind it',
+                )
+            key, value = match.groups()
+            if key in self.lines:
+                raise ConfigError(
+                    f"{path.name}:{number}: {key} was already set on line {self.lines[key]}",
+                    hint="delete one of the two",
+                )
+            self.lines[key] = number
+            self.values[key] = value
+            self.unread.add(key)
+
+    def fail(self, key: str, what: str, hint: str) -> NoReturn:
+        """Raise the ConfigError for ``key``."""
+        raise ConfigError(f"{self.path.name}:{self.lines[key]}: {key}: {what}", hint=hint)
+
+    def value(self, key: str, pattern: str, form: str) -> str:
+        """The value of ``key``, which must be of the form that ``pattern`` tells."""
+        if key not in self.values:
+            near = _nearest(key, self.unread)
+            raise ConfigError(
+                f"{self.path.name}: {key} is missing",
+                hint="; ".join(filter(None, (f'add {key}="…" ({form})', near))),
+            )
+        self.unread.discard(key)
+        value = self.values[key]
+        if not re.fullmatch(pattern, value):
+            self.fail(key, f"{value!r} does not fit", f"write {form}")
+        return value
+
+    def words(self, key: str, *, needed: bool = False) -> tuple[str, ...]:
+        """The value of ``key`` as words, none of them twice."""
+        found = tuple(self.value(key, r".*", "a list of words").split())
+        if needed and not found:
+            self.fail(key, "it is empty", "name at least one")
+        for word in found:
+            if found.count(word) > 1:
+                self.fail(key, f"{word!r} stands there twice", "delete one of the two")
+        return found
+
+    def finish(self) -> None:
+        """Raise ConfigError for a key nobody asked for, the first by line."""
+        for key in sorted(self.unread, key=self.lines.__getitem__):
+            near = _nearest(key, self.lines.keys() - self.unread)
+            self.fail(
+                key,
+                "unknown key, or one of a suite or version that is not listed",
+                near or "delete it",
+            )
+
+
+def _prefix(version: str) -> str:
+    return "v" + re.sub(r"[^0-9A-Za-z]", "_", version)
+
+
+def _list(names: Iterable[str]) -> str:
+    return ", ".join(names)
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    match = difflib.get_close_matches(name, list(known), n=1, cutoff=0.4)
+    return f"did you mean {match[0]}?" if match else ""

@@ -1,0 +1,222 @@
+"""Wheels for what has none: built once, in the suite's root, without a network.
+
+A wheel is a function of its sdist, the locked build tools, the packages in the
+root and the recipe (build/inside/build_wheels.py); the hash of all these is
+its place in the cache, so that a changed pin rebuilds one wheel and cells that
+share an sdist share the wheel.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import re
+import shutil
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import container, log, roots
+from .container import Bind
+from .errors import BuildError
+from .lockfile import Lock, Locked
+from .paths import Paths
+
+_RECIPE = "inside/build_wheels.py"
+_UV = "/build/uv"
+_VENV = "/build/venv"
+
+
+@dataclass(frozen=True)
+class Wheel:
+    """An installable wheel on disk, and the locked file that it comes from."""
+
+    locked: Locked
+    path: Path
+    sha256: str
+
+
+@dataclass(frozen=True)
+class WheelPlan:
+    """The wheels a lock needs to have built: those in the cache, those to build."""
+
+    cached: tuple[Wheel, ...]
+    missing: tuple[Locked, ...]
+
+
+@dataclass(frozen=True)
+class Builder:
+    """What all wheels of a cell are built with."""
+
+    paths: Paths
+    root: Path
+    tools: Lock
+    uv: Path
+
+    def key(self, sdist: Locked) -> str:
+        """The hash of all that decides the bytes of ``sdist``'s wheel."""
+        return hashlib.sha256(f"{sdist.sha256} {self._common}".encode()).hexdigest()[:32]
+
+    @functools.cached_property
+    def _common(self) -> str:
+        packages = sorted(roots.installed(self.root).items())
+        recipe = (self.paths.project / "build" / _RECIPE).read_text(encoding="utf-8")
+        tools = sorted(tool.sha256 for tool in self.tools.files)
+        parts = (json.dumps(packages), json.dumps(tools), recipe, _sha256(self.uv))
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+    def cached(self, sdist: Locked) -> Wheel | None:
+        """The cached wheel of ``sdist``, None when it is to be built."""
+        for path in (self.paths.wheels / self.key(sdist)).glob("*.whl"):
+            return Wheel(sdist, path, _sha256(path))
+        return None
+
+
+def plan(builder: Builder, lock: Lock) -> WheelPlan:
+    """Which sdists of ``lock`` have their wheel in the cache, and which have not."""
+    sdists = [file for file in lock.files if not file.is_wheel]
+    found = {sdist: builder.cached(sdist) for sdist in sdists}
+    return WheelPlan(
+        tuple(wheel for wheel in found.values() if wheel is not None),
+        tuple(sdist for sdist, wheel in found.items() if wheel is None),
+    )
+
+
+def build(builder: Builder, cell: str, sdists: Sequence[Locked], step: log.Step) -> list[Wheel]:
+    """Build the wheels of ``sdists`` and put them into the cache.
+
+    Raises BuildError for the first that fails, after all others were tried and
+    kept, with its last lines and the -dev package that it probably lacks.
+    """
+    if not sdists:
+        return []
+    paths = builder.paths
+    scratch = paths.run(f"{cell}/wheels")
+    inputs = paths.run(f"{cell}/wheels-in")
+    container.remove(inputs)
+    inputs.mkdir(parents=True)
+    jobs = [{"name": s.name, "sdist": f"/build/downloads/{_place(s)}"} for s in sdists]
+    (inputs / "jobs.json").write_text(json.dumps(jobs), encoding="utf-8")
+    gather(
+        inputs / "tools",
+        ((paths.download(t.sha256, t.filename), t.filename) for t in builder.tools.files),
+    )
+    (inputs / "tools.lock").write_text(builder.tools.render(), encoding="utf-8")
+    spec = container.Spec(
+        name=f"airflow-deb-wheels-{cell}",
+        layers=(builder.root,),
+        scratch=scratch,
+        binds=(
+            Bind(paths.downloads, "/build/downloads"),
+            Bind(inputs, "/build/in"),
+            Bind(paths.project / "build" / "inside", "/build/inside"),
+            Bind(builder.uv, _UV),
+        ),
+        env={"UV_OFFLINE": "1", "UV_NO_PROGRESS": "1", "UV_PYTHON_DOWNLOADS": "never"},
+    )
+    done = 0
+
+    def follow(line: str) -> None:
+        nonlocal done
+        if line.startswith(("ok ", "failed ")):
+            done += 1
+            step.progress(f"{done} of {len(sdists)}, {line.split()[1]}")
+
+    container.execute(spec, ["sh", "-euc", _SET_UP])
+    result = container.again(
+        spec,
+        [
+            "sh",
+            "-c",
+            f"/build/inside/build_wheels.py /build/in/jobs.json --uv {_UV} --venv {_VENV} || true",
+        ],
+        on_line=follow,
+    )
+    out = scratch / "upper" / "build" / "out"
+    outcome = {
+        line.split()[1]: line.split()[0]
+        for line in result.stdout.splitlines()
+        if line.startswith(("ok ", "failed "))
+    }
+    wheels = [
+        _keep(builder, sdist, out / sdist.name)
+        for sdist in sdists
+        if outcome.get(sdist.name) == "ok"
+    ]
+    for sdist in sdists:
+        if outcome.get(sdist.name) != "ok":
+            raise _failure(sdist, out / f"{sdist.name}.log", paths)
+    container.remove(scratch)
+    container.remove(inputs)
+    return wheels
+
+
+_SET_UP = f"""
+{_UV} venv --quiet --no-config --offline --python /usr/bin/python3 {_VENV}
+{_UV} pip install --quiet --no-config --offline --no-index --find-links /build/in/tools \
+    --require-hashes --no-deps --python {_VENV}/bin/python --requirements /build/in/tools.lock
+mkdir -p /build/src /build/out
+"""
+
+
+def gather(directory: Path, files: Iterable[tuple[Path, str]]) -> None:
+    """Hard-link (or copy) each file into ``directory`` under its name."""
+    directory.mkdir(parents=True)
+    for source, name in files:
+        target = directory / name
+        try:
+            target.hardlink_to(source)
+        except OSError:
+            shutil.copyfile(source, target)
+
+
+def likely_package(text: str) -> str:
+    """The -dev package whose absence ``text``, a compiler's output, points at."""
+    table = (Path(__file__).parent / "headers.txt").read_text(encoding="utf-8")
+    for line in table.splitlines():
+        if line and not line.startswith("#"):
+            pattern, package = line.rsplit(maxsplit=1)
+            if re.search(pattern, text):
+                return package
+    return ""
+
+
+def _keep(builder: Builder, sdist: Locked, out: Path) -> Wheel:
+    (built,) = out.glob("*.whl")
+    target = builder.paths.wheels / builder.key(sdist)
+    partial = target.with_suffix(".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    shutil.copyfile(built, partial / built.name)
+    if target.is_dir():
+        shutil.rmtree(partial)
+    else:
+        partial.rename(target)
+    return Wheel(sdist, target / built.name, _sha256(target / built.name))
+
+
+def _failure(sdist: Locked, build_log: Path, paths: Paths) -> BuildError:
+    text = build_log.read_text(encoding="utf-8", errors="replace") if build_log.exists() else ""
+    kept = paths.cache / "logs" / f"{sdist.name}-{sdist.version}.log"
+    kept.write_text(text, encoding="utf-8")
+    package = likely_package(text)
+    hint = (
+        f"it probably needs {package}: add it as a build line to requirements/VERSION/debian.txt; "
+        if package
+        else ""
+    )
+    return BuildError(
+        f"the wheel of {sdist.filename} does not build",
+        hint=f"{hint}its log is {kept}",
+        detail="\n".join(text.rstrip().splitlines()[-15:]),
+    )
+
+
+def _place(file: Locked) -> str:
+    return f"{file.sha256[:2]}/{file.sha256}/{file.filename}"
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,52 @@
+"""What is set on the command line of make."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from airflow_deb import settings, versions
+from airflow_deb.errors import UsageError
+
+MATRIX = versions.load(Path(__file__).resolve().parents[2] / "versions.sh")
+
+
+def test_nothing_set_means_the_defaults() -> None:
+    found = settings.read({})
+    assert found == settings.Settings()
+    assert found.compression(MATRIX.suites["bullseye"]) == ("xz", 2)
+
+
+def test_switches() -> None:
+    found = settings.read({"DRY_RUN": "1", "FAST": "yes", "KEEP": "0", "NO_WAIT": "1"})
+    assert (found.dry_run, found.fast, found.keep, found.wait) == (True, True, False, False)
+
+
+@pytest.mark.parametrize(
+    ("environ", "expected"),
+    [
+        ({"FAST": "1"}, ("none", 0)),
+        ({"COMPRESS": "best"}, ("xz", 9)),
+        ({"COMPRESS": "xz:6"}, ("xz", 6)),
+    ],
+)
+def test_compression(environ: dict[str, str], expected: tuple[str, int]) -> None:
+    assert settings.read(environ).compression(MATRIX.suites["bullseye"]) == expected
+
+
+def test_what_bullseye_cannot_read_is_refused() -> None:
+    with pytest.raises(UsageError, match="zstd"):
+        settings.read({"COMPRESS": "zstd:3"}).compression(MATRIX.suites["bullseye"])
+
+
+@pytest.mark.parametrize("environ", [{"FAST": "maybe"}, {"RESOLVER": "poetry"}, {"DRY_RUN": "2"}])
+def test_a_wrong_setting_is_a_usage_error(environ: dict[str, str]) -> None:
+    with pytest.raises(UsageError) as caught:
+        settings.read(environ)
+    assert caught.value.hint
+
+
+def test_a_wrong_compression_is_a_usage_error() -> None:
+    with pytest.raises(UsageError, match="lzma"):
+        settings.read({"COMPRESS": "lzma"}).compression(MATRIX.suites["bullseye"])
