@@ -5,7 +5,7 @@ SHELL := /bin/sh
 export VERSION SUITE CONSTRAINTS RESOLVER MIRROR COMPRESS DRY_RUN FAST KEEP NO_WAIT SHELL_ON_FAIL
 
 # The cell that `make test` builds and tests.
-test test-package test-host: export VERSION := $(or $(VERSION),2.1.0)
+test test-build test-package test-host: export VERSION := $(or $(VERSION),2.1.0)
 
 BUILDER = build/bootstrap.py
 PYTEST = build/bootstrap.py --tests pytest
@@ -23,7 +23,7 @@ lock: ## resolve and lock a version: VERSION= [SUITE= CONSTRAINTS=file|url|none 
 	@$(BUILDER) lock
 
 .PHONY: test
-test: lint test-unit deb test-package test-host ## everything that CI runs, the package it tests included
+test: lint test-unit test-build deb test-package test-host ## everything that CI runs, the package it tests included
 
 .PHONY: lint
 lint: ## ruff, mypy, shellcheck
@@ -32,6 +32,10 @@ lint: ## ruff, mypy, shellcheck
 .PHONY: test-unit
 test-unit: ## tests that need neither a subprocess nor a network
 	@$(PYTEST) tests/unit tests/fetch
+
+.PHONY: test-build
+test-build: ## tests of the builder with real containers and its command line
+	@$(PYTEST) tests/build
 
 .PHONY: test-package
 test-package: ## tests that open the built .deb

@@ -59,3 +59,6 @@ v3_3_2_extras="all"
 v3_3_2_addons="apache-airflow-providers-apache-hive apache-airflow-providers-papermill ipykernel airflow-exporter==2.1.0"
 v3_3_2_asof="2026-09-21"
 v3_3_2_revision="1"
+
+# --- Airflow's official constraints, for `make lock`; {version}, {python} ------
+constraints_url="https://raw.githubusercontent.com/apache/airflow/constraints-{version}/constraints-{python}.txt"

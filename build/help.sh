@@ -12,7 +12,7 @@ Settings, as NAME=value behind the target:
   VERSION        the Airflow version, one of versions.sh
   SUITE          the Debian suite; without it the version's first in versions.sh
   DRY_RUN=1      print the plan and do nothing
-  FAST=1         do not compress the package (for development)
+  FAST=1         no compression and no lintian (for development)
   COMPRESS       best, or method:level such as xz:6; without it the suite's
   KEEP=1         keep the build's directory
   SHELL_ON_FAIL=1  open a shell in the container when the build fails

@@ -20,12 +20,22 @@ from .errors import BuildError
 from .run import Result, privileged, require, run
 
 # Inside the namespace: nspawn's own bookkeeping goes to a tmpfs, so that it
-# leaves nothing on the host; then the overlay; then the container.
+# leaves nothing on the host; then the overlay; then the container, in control
+# groups of its own: two inits in the same would delete each other's.
 _ENTER = """
+while IFS=: read -r _ kind path; do
+    case $kind in
+        name=systemd) top=/sys/fs/cgroup/systemd ;;
+        "") top=/sys/fs/cgroup/unified; [ -d "$top" ] || top=/sys/fs/cgroup ;;
+        *) continue ;;
+    esac
+    mkdir -p "$top$path/$3"
+    echo $$ > "$top$path/$3/cgroup.procs"
+done < /proc/self/cgroup
 mkdir -p /run/systemd/nspawn
 mount -t tmpfs tmpfs /run/systemd/nspawn
 mount -t overlay overlay -o "$1" "$2"
-shift 2
+shift 3
 exec "$@"
 """
 _CERTIFICATES = Path("/etc/ssl/certs")
@@ -85,7 +95,7 @@ def nspawn(spec: Spec, *options: str) -> list[str]:
             f"workdir={spec.scratch / 'work'}",
         )
     )
-    words = [*namespace(), "sh", "-euc", _ENTER, "enter", overlay, str(spec.root)]
+    words = [*namespace(), "sh", "-euc", _ENTER, "enter", overlay, str(spec.root), spec.name]
     words += ["systemd-nspawn", "--quiet", "--register=no", "--keep-unit"]
     words += [
         f"--machine={spec.name}",
@@ -143,15 +153,16 @@ def again(
         return run([*words, *command], root=True, on_line=on_line)
     except BuildError as error:
         hint = f"{log.where()}; SHELL_ON_FAIL=1 opens a shell where it failed".lstrip("; ")
-        if os.environ.get("SHELL_ON_FAIL") == "1" and sys.stdin.isatty():
-            shell(spec)
+        shell_on_fail(spec)
         raise BuildError(
-            f"{command[0]} failed in {spec.name}", hint=hint, detail=error.detail
+            f"a command in {spec.name} failed", hint=hint, detail=error.detail
         ) from error
 
 
-def shell(spec: Spec) -> None:
-    """Open an interactive shell in ``spec``'s container, as it was left."""
+def shell_on_fail(spec: Spec) -> None:
+    """With SHELL_ON_FAIL=1 open a shell in ``spec``'s container, as it was left."""
+    if os.environ.get("SHELL_ON_FAIL") != "1" or not sys.stdin.isatty():
+        return
     log.info(f"  a shell in {spec.name}; leave it with exit")
     words = nspawn(spec, "--as-pid2", "--console=interactive", f"--chdir={spec.workdir}")
     os.spawnvp(os.P_WAIT, "sudo" if os.geteuid() else words[0], privileged([*words, "bash"]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +16,7 @@ from .stage import Recipe, write
 from .wheels import Wheel, gather
 
 _BUILD = """
-cp -r --no-preserve=ownership /build/in/. /build/
+cp -r --no-preserve=ownership /airflow-deb/in/. /build/
 chmod -R u=rwX,go=rX .
 dpkg-buildpackage --unsigned-source --unsigned-changes --build=binary
 mkdir /build/out
@@ -37,9 +38,9 @@ def specification(paths: Paths, recipe: Recipe, root: Path, uv: Path) -> Spec:
         layers=(root,),
         scratch=paths.run(f"{cell}/deb"),
         binds=(
-            Bind(paths.run(f"{cell}/source"), "/build/in"),
-            Bind(paths.run(f"{cell}/wheelhouse"), "/build/wheelhouse"),
-            Bind(uv, "/build/uv"),
+            Bind(paths.run(f"{cell}/source"), "/airflow-deb/in"),
+            Bind(paths.run(f"{cell}/wheelhouse"), "/airflow-deb/wheelhouse"),
+            Bind(uv, "/airflow-deb/uv"),
         ),
         env={
             "SOURCE_DATE_EPOCH": str(recipe.epoch),
@@ -70,7 +71,11 @@ def build(
         if line.startswith(("   dh_", "dh_", "   debian/rules", "dpkg-")):
             step.progress(line.strip())
 
-    container.again(spec, ["sh", "-euc", _BUILD], on_line=follow)
+    try:
+        container.again(spec, ["sh", "-euc", _BUILD], on_line=follow)
+    except BuildError as error:
+        error.message = f"dpkg-buildpackage failed for {recipe.cell.name}"
+        raise
     out = spec.upper / "build" / "out"
     found = sorted(out.iterdir())
     if not any(path.suffix == ".deb" for path in found):
@@ -79,7 +84,7 @@ def build(
 
 
 def lint(spec: Spec) -> str:
-    """Run the suite's own lintian on what was built; its output.
+    """Run the suite's own lintian on what was built; its verdict in a few words.
 
     Raises VerifyError when it finds an error or a warning.
     """
@@ -87,7 +92,8 @@ def lint(spec: Spec) -> str:
         done = container.again(spec, ["sh", "-euc", _LINTIAN], on_line=lambda line: None)
     except BuildError as error:
         raise VerifyError("lintian found errors or warnings", detail=error.detail) from error
-    return done.stdout.strip()
+    overridden = re.search(r"^N: (\d+ \w+ overridden)", done.stdout, re.MULTILINE)
+    return "lintian: no error, no warning" + (f", {overridden[1]}" if overridden else "")
 
 
 def publish(artifacts: Sequence[Path], target: Path) -> list[Path]:

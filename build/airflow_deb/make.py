@@ -139,7 +139,7 @@ def _deb(paths: Paths, recipe: Recipe, uv: Path, settings: Settings, where: Path
     log.info(f"airflow-deb: building airflow {cell.deb_version} for {cell.suite.name}")
     log.info(f"  {log.where()}")
     work = plan(paths, recipe, uv)
-    _check_disk(paths, work)
+    check_disk(paths, work)
     timings: list[log.Timing] = []
 
     def step(name: str) -> AbstractContextManager[log.Step]:
@@ -157,10 +157,7 @@ def _deb(paths: Paths, recipe: Recipe, uv: Path, settings: Settings, where: Path
     with step("deb") as this:
         artifacts = debian.build(paths, recipe, spec, house, this)
     with step("verify") as this:
-        said = debian.lint(spec)
-        this.result = "lintian: " + (
-            f"{len(said.splitlines())} remarks" if said else "nothing to say"
-        )
+        this.result = "FAST=1: no lintian" if settings.fast else debian.lint(spec)
     published = debian.publish(artifacts, where.parent)
     found = _record(recipe, published, timings, spec.upper)
     record.save(where, found)
@@ -187,7 +184,7 @@ def _wheelhouse(
     return [*ready, *planned.cached, *built]
 
 
-def _check_disk(paths: Paths, work: Plan) -> None:
+def check_disk(paths: Paths, work: Plan) -> None:
     paths.cache.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(paths.cache).free
     if free < work.disk_bytes:

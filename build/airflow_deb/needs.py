@@ -74,8 +74,18 @@ def of_kind(needs: tuple[Need, ...], kind: str) -> list[str]:
     return [need.package for need in needs if need.kind == kind]
 
 
+def build_root(control: str, needs: tuple[Need, ...]) -> list[str]:
+    """What the build root holds: for the package, for wheels with C in them, and lintian."""
+    return [*build_depends(control), "python3-dev", *of_kind(needs, "build"), "lintian"]
+
+
 def build_depends(control: str) -> list[str]:
     """The package names in the Build-Depends of ``control``, a debian/control's text."""
-    match = re.search(r"^Build-Depends:((?:.*\n)(?:[ \t].*\n)*)", control, re.MULTILINE)
-    entries = match[1].replace("\n", " ").split(",") if match else []
+    entries = control_field(control, "Build-Depends").split(",")
     return [entry.split()[0].split(":")[0] for entry in entries if entry.strip()]
+
+
+def control_field(control: str, name: str) -> str:
+    """The first field ``name`` in ``control``, on one line; empty when there is none."""
+    match = re.search(rf"^{name}:((?:.*\n)(?:[ \t].*\n)*)", control, re.MULTILINE)
+    return " ".join(match[1].split()) if match else ""

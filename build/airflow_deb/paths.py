@@ -13,6 +13,7 @@ addressed by content:
 from __future__ import annotations
 
 import os
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,3 +78,25 @@ class Paths:
 def default() -> Paths:
     """The paths of this checkout with the configured cache."""
     return Paths(PROJECT, cache())
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replace the content of ``path`` by ``text``, atomically."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(name, 0o644)
+        os.replace(name, path)
+    except BaseException:
+        os.unlink(name)
+        raise
+
+
+def shown(path: Path) -> str:
+    """``path`` as errors name it: from requirements/ on, when it is below one."""
+    below = f"/{path.as_posix()}".rpartition("/requirements/")
+    return f"requirements/{below[2]}" if below[1] else path.name

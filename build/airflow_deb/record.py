@@ -10,6 +10,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from .paths import write_text
 from .versions import Cell
 
 
@@ -59,6 +60,4 @@ def current(where: Path, key: str) -> Record | None:
 
 def save(where: Path, record: Record) -> None:
     """Write ``record``; it appears whole or not at all."""
-    partial = where.with_suffix(".json.partial")
-    partial.write_text(json.dumps(asdict(record), indent=1) + "\n", encoding="utf-8")
-    partial.replace(where)
+    write_text(where, json.dumps(asdict(record), indent=1) + "\n")

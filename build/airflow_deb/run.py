@@ -66,7 +66,8 @@ def privileged(command: Sequence[str | Path], keep: Iterable[str] = ()) -> list[
     words = [str(word) for word in command]
     if os.geteuid() == 0:
         return words
-    return ["sudo", "-n", f"--preserve-env={','.join(sorted(keep))}", *words]
+    names = ",".join(sorted(keep))
+    return ["sudo", "-n", *([f"--preserve-env={names}"] if names else []), *words]
 
 
 def require(tool: str) -> str:

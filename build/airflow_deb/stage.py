@@ -14,6 +14,7 @@ import datetime
 import email.utils
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +27,6 @@ from .wheels import Wheel
 
 # Raise it when a build's result changes for a reason that is in no other input.
 _FORMAT = "1"
-MAINTAINER = "airflow-deb developers <airflow-deb@localhost>"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,13 +57,9 @@ class Recipe:
 
     @property
     def build_packages(self) -> list[str]:
-        """What the build root holds: Build-Depends, build needs, and lintian."""
+        """What the build root holds (see `needs.build_root`)."""
         control = self.debian["control"][1].decode()
-        return [
-            *needs.build_depends(control),
-            *needs.of_kind(self.needs, "build"),
-            "lintian",
-        ]
+        return needs.build_root(control, self.needs)
 
     @property
     def key(self) -> str:
@@ -103,15 +99,19 @@ def read_tree(directory: Path) -> dict[str, tuple[int, bytes]]:
 
 
 def changelog(recipe: Recipe) -> str:
-    """debian/changelog (Debian policy 4.4): one entry, for this version and suite."""
+    """debian/changelog (Debian policy 4.4) from debian/changelog.in: one entry."""
     cell = recipe.cell
-    date = email.utils.format_datetime(datetime.datetime.fromtimestamp(recipe.epoch, datetime.UTC))
-    return (
-        f"airflow ({cell.deb_version}) {cell.suite.name}; urgency=medium\n\n"
-        f"  * Apache Airflow {cell.version.name} with {len(recipe.lock.files)} locked distributions"
-        f" as of {cell.version.asof}.\n\n"
-        f" -- {MAINTAINER}  {date}\n"
-    )
+    date = datetime.datetime.fromtimestamp(recipe.epoch, datetime.UTC)
+    fields = {
+        "DEB_VERSION": cell.deb_version,
+        "SUITE": cell.suite.name,
+        "AIRFLOW_VERSION": cell.version.name,
+        "COUNT": str(len(recipe.lock.files)),
+        "MAINTAINER": needs.control_field(recipe.debian["control"][1].decode(), "Maintainer"),
+        "DATE": email.utils.format_datetime(date),
+    }
+    text = recipe.debian["changelog.in"][1].decode()
+    return re.sub("@([A-Z_]+)@", lambda match: fields[match[1]], text)
 
 
 def cell_mk(recipe: Recipe) -> str:
@@ -123,6 +123,9 @@ def cell_mk(recipe: Recipe) -> str:
         "PYTHON": recipe.cell.suite.python,
         "COMPRESSION": method,
         "COMPRESSION_LEVEL": str(level),
+        "UV": "/airflow-deb/uv",
+        "WHEELHOUSE": "/airflow-deb/wheelhouse",
+        "BUILD_PATHS": "/airflow-deb/",
         "DEPENDS": ", ".join(needs.of_kind(recipe.needs, "depends")),
         "RECOMMENDS": ", ".join(needs.of_kind(recipe.needs, "recommends")),
         "SUGGESTS": ", ".join(needs.of_kind(recipe.needs, "suggests")),

@@ -87,6 +87,7 @@ class Matrix:
     path: Path
     suites: dict[str, Suite]
     versions: dict[str, Version]
+    constraints_url: str = ""
 
     def cells(self) -> list[Cell]:
         """Every cell, in the order of the file."""
@@ -152,8 +153,11 @@ def parse(text: str, path: Path) -> Matrix:
     version_names = reader.words("versions", needed=True)
     suites = {name: _suite(reader, name) for name in suite_names}
     versions = {name: _version(reader, name, suites) for name in version_names}
+    constraints_url = reader.value(
+        "constraints_url", r"(https?://\S+)?", "a URL with {version} and {python}, or nothing"
+    )
     reader.finish()
-    return Matrix(path, suites, versions)
+    return Matrix(path, suites, versions, constraints_url)
 
 
 def _suite(reader: _Reader, name: str) -> Suite:

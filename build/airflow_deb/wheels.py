@@ -24,8 +24,8 @@ from .lockfile import Lock, Locked
 from .paths import Paths
 
 _RECIPE = "inside/build_wheels.py"
-_UV = "/build/uv"
-_VENV = "/build/venv"
+_UV = "/airflow-deb/uv"
+_VENV = "/airflow-deb/venv"
 
 
 @dataclass(frozen=True)
@@ -91,30 +91,9 @@ def build(builder: Builder, cell: str, sdists: Sequence[Locked], step: log.Step)
     """
     if not sdists:
         return []
-    paths = builder.paths
-    scratch = paths.run(f"{cell}/wheels")
-    inputs = paths.run(f"{cell}/wheels-in")
-    container.remove(inputs)
-    inputs.mkdir(parents=True)
-    jobs = [{"name": s.name, "sdist": f"/build/downloads/{_place(s)}"} for s in sdists]
-    (inputs / "jobs.json").write_text(json.dumps(jobs), encoding="utf-8")
-    gather(
-        inputs / "tools",
-        ((paths.download(t.sha256, t.filename), t.filename) for t in builder.tools.files),
-    )
-    (inputs / "tools.lock").write_text(builder.tools.render(), encoding="utf-8")
-    spec = container.Spec(
-        name=f"airflow-deb-wheels-{cell}",
-        layers=(builder.root,),
-        scratch=scratch,
-        binds=(
-            Bind(paths.downloads, "/build/downloads"),
-            Bind(inputs, "/build/in"),
-            Bind(paths.project / "build" / "inside", "/build/inside"),
-            Bind(builder.uv, _UV),
-        ),
-        env={"UV_OFFLINE": "1", "UV_NO_PROGRESS": "1", "UV_PYTHON_DOWNLOADS": "never"},
-    )
+    inputs = builder.paths.run(f"{cell}/wheels-in")
+    spec = _specification(builder, cell, inputs)
+    _write_inputs(builder, sdists, inputs)
     done = 0
 
     def follow(line: str) -> None:
@@ -124,39 +103,58 @@ def build(builder: Builder, cell: str, sdists: Sequence[Locked], step: log.Step)
             step.progress(f"{done} of {len(sdists)}, {line.split()[1]}")
 
     container.execute(spec, ["sh", "-euc", _SET_UP])
-    result = container.again(
-        spec,
-        [
-            "sh",
-            "-c",
-            f"/build/inside/build_wheels.py /build/in/jobs.json --uv {_UV} --venv {_VENV} || true",
-        ],
-        on_line=follow,
-    )
-    out = scratch / "upper" / "build" / "out"
-    outcome = {
-        line.split()[1]: line.split()[0]
-        for line in result.stdout.splitlines()
-        if line.startswith(("ok ", "failed "))
-    }
+    result = container.again(spec, ["sh", "-c", _BUILD], on_line=follow)
+    succeeded = {line.split()[1] for line in result.stdout.splitlines() if line.startswith("ok ")}
+    out = spec.upper / "airflow-deb" / "out"
     wheels = [
-        _keep(builder, sdist, out / sdist.name)
-        for sdist in sdists
-        if outcome.get(sdist.name) == "ok"
+        _keep(builder, sdist, out / sdist.name) for sdist in sdists if sdist.name in succeeded
     ]
     for sdist in sdists:
-        if outcome.get(sdist.name) != "ok":
-            raise _failure(sdist, out / f"{sdist.name}.log", paths)
-    container.remove(scratch)
+        if sdist.name not in succeeded:
+            container.shell_on_fail(spec)
+            raise _failure(sdist, out / f"{sdist.name}.log", builder.paths)
+    container.remove(spec.scratch)
     container.remove(inputs)
     return wheels
 
 
+def _specification(builder: Builder, cell: str, inputs: Path) -> container.Spec:
+    paths = builder.paths
+    return container.Spec(
+        name=f"airflow-deb-wheels-{cell}",
+        layers=(builder.root,),
+        scratch=paths.run(f"{cell}/wheels"),
+        binds=(
+            Bind(paths.downloads, "/airflow-deb/downloads"),
+            Bind(inputs, "/airflow-deb/in"),
+            Bind(paths.project / "build" / "inside", "/airflow-deb/inside"),
+            Bind(builder.uv, _UV),
+        ),
+        env={"UV_OFFLINE": "1", "UV_NO_PROGRESS": "1", "UV_PYTHON_DOWNLOADS": "never"},
+    )
+
+
+def _write_inputs(builder: Builder, sdists: Sequence[Locked], inputs: Path) -> None:
+    """What the container reads: the jobs, the build tools and their lock."""
+    container.remove(inputs)
+    inputs.mkdir(parents=True)
+    jobs = [{"name": s.name, "sdist": f"/airflow-deb/downloads/{_place(s)}"} for s in sdists]
+    (inputs / "jobs.json").write_text(json.dumps(jobs), encoding="utf-8")
+    (inputs / "tools.lock").write_text(builder.tools.render(), encoding="utf-8")
+    tools = builder.tools.files
+    cached = ((builder.paths.download(t.sha256, t.filename), t.filename) for t in tools)
+    gather(inputs / "tools", cached)
+
+
+# A failed wheel is found, and told apart, by the job that did not end with "ok".
+_BUILD = f"""
+/airflow-deb/inside/build_wheels.py /airflow-deb/in/jobs.json --uv {_UV} --venv {_VENV} || true
+"""
 _SET_UP = f"""
 {_UV} venv --quiet --no-config --offline --python /usr/bin/python3 {_VENV}
-{_UV} pip install --quiet --no-config --offline --no-index --find-links /build/in/tools \
-    --require-hashes --no-deps --python {_VENV}/bin/python --requirements /build/in/tools.lock
-mkdir -p /build/src /build/out
+{_UV} pip install --quiet --no-config --offline --no-index --find-links /airflow-deb/in/tools \
+    --require-hashes --no-deps --python {_VENV}/bin/python --requirements /airflow-deb/in/tools.lock
+mkdir -p /airflow-deb/src /airflow-deb/out
 """
 
 

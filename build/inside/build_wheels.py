@@ -23,8 +23,8 @@ import tarfile
 import zipfile
 from pathlib import Path
 
-SOURCES = Path("/build/src")
-OUT = Path("/build/out")
+SOURCES = Path("/airflow-deb/src")
+OUT = Path("/airflow-deb/out")
 # One second after the start of 1980, the first day that a zip file can hold
 # everywhere on earth; the same for every wheel, so that a wheel is a function
 # of its sdist and its tools alone.

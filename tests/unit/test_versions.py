@@ -30,6 +30,7 @@ v2_1_0_extras="all"
 v2_1_0_addons="ipykernel airflow-exporter==1.5.1"
 v2_1_0_asof="2021-06-30"
 v2_1_0_revision="1"
+constraints_url=""
 """
 
 

@@ -1,0 +1,113 @@
+"""Wheels from sdists: real ones, compiled in a real root without a network."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import sysconfig
+import tarfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from airflow_deb import container, fetch, lockfile, log, wheels
+from airflow_deb.errors import BuildError
+from airflow_deb.lockfile import Lock, Locked
+from airflow_deb.paths import Paths
+
+PROJECT = Path(__file__).resolve().parents[2]
+SETUP = """
+from setuptools import setup, Extension
+setup(name={name!r}, version="1.0", ext_modules=[Extension({name!r}, ["module.c"])])
+"""
+MODULE = """
+#include <Python.h>
+{include}
+static struct PyModuleDef module = {{PyModuleDef_HEAD_INIT, "{name}", __FILE__, -1, NULL}};
+PyMODINIT_FUNC PyInit_{name}(void) {{ return PyModule_Create(&module); }}
+"""
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A cache of its own, and what builds wheels into it."""
+
+    paths: Paths
+    builder: wheels.Builder
+
+    def sdist(self, name: str, include: str = "") -> Locked:
+        """An sdist with a C extension, in the cache as if it had been downloaded."""
+        data = io.BytesIO()
+        with tarfile.open(fileobj=data, mode="w:gz") as archive:
+            for file, text in (("setup.py", SETUP), ("module.c", MODULE)):
+                content = text.format(name=name, include=include).encode()
+                entry = tarfile.TarInfo(f"{name}-1.0/{file}")
+                entry.size = len(content)
+                archive.addfile(entry, io.BytesIO(content))
+        sha256 = hashlib.sha256(data.getvalue()).hexdigest()
+        locked = Locked(name, "1.0", sha256, f"{name}-1.0.tar.gz", len(data.getvalue()))
+        path = self.paths.download(sha256, locked.filename)
+        path.parent.mkdir(parents=True)
+        path.write_bytes(data.getvalue())
+        return locked
+
+    def plan(self, *sdists: Locked) -> wheels.WheelPlan:
+        return wheels.plan(self.builder, Lock(Path("x.lock"), (), sdists))
+
+    def build(self, *sdists: Locked) -> list[wheels.Wheel]:
+        return wheels.build(self.builder, "test-wheels", sdists, log.Step("wheels"))
+
+
+@pytest.fixture
+def bench(places: Paths, root: Path, tmp_path: Path) -> Bench:
+    """A bench with the real locked build tools of 2.1.0."""
+    tools = lockfile.load(PROJECT / "requirements/2.1.0/bullseye-build.lock")
+    fetch.fetch(fetch.plan((tools,), places), places)
+    own = Paths(PROJECT, tmp_path)
+    (tmp_path / "logs").mkdir()
+    for tool in tools.files:
+        source = places.download(tool.sha256, tool.filename)
+        target = own.download(tool.sha256, tool.filename)
+        target.parent.mkdir(parents=True)
+        target.write_bytes(source.read_bytes())
+    uv = Path(sysconfig.get_path("scripts")) / "uv"
+    return Bench(own, wheels.Builder(own, root, tools, uv))
+
+
+def test_a_wheel_is_built_once(bench: Bench) -> None:
+    sdist = bench.sdist("good")
+    assert bench.plan(sdist).missing == (sdist,)
+    (built,) = bench.build(sdist)
+    assert built.path.name == "good-1.0-cp39-cp39-linux_x86_64.whl"
+    assert bench.plan(sdist).cached == (built,)
+    assert list(bench.paths.run("test-wheels").iterdir()) == []
+
+
+def test_another_pin_or_another_tool_is_another_wheel(bench: Bench) -> None:
+    first, second = bench.sdist("first"), bench.sdist("second")
+    bench.build(first)
+    assert bench.plan(first, second).missing == (second,)
+    fewer = replace(bench.builder.tools, files=bench.builder.tools.files[1:])
+    changed = replace(bench.builder, tools=fewer)
+    assert wheels.plan(changed, Lock(Path("x.lock"), (), (first,))).missing == (first,)
+
+
+def test_building_again_gives_the_same_bytes_and_no_build_path(bench: Bench) -> None:
+    sdist = bench.sdist("same")
+    (first,) = bench.build(sdist)
+    content = first.path.read_bytes()
+    container.remove(bench.paths.wheels)
+    (second,) = bench.build(sdist)
+    assert second.path.read_bytes() == content
+    assert b"/airflow-deb/" not in content
+
+
+def test_a_wheel_that_does_not_build_names_what_it_lacks(bench: Bench) -> None:
+    good, bad = bench.sdist("good"), bench.sdist("bad", "#include <sasl/sasl.h>")
+    with pytest.raises(BuildError) as caught:
+        bench.build(bad, good)
+    assert "bad-1.0.tar.gz does not build" in str(caught.value)
+    assert "libsasl2-dev" in str(caught.value)
+    assert "sasl/sasl.h" in caught.value.detail
+    assert bench.plan(good, bad).missing == (bad,), "what did build is kept"
