@@ -89,10 +89,12 @@ def fetch(
     try:
         Download(missing, paths, plan.locks, source, step).run()
     except NetworkError as error:
-        raise _explained(error, plan, paths) from error
+        raise _explained(error, plan, paths, source) from error
 
 
-def _explained(error: NetworkError, plan: FetchPlan, paths: Paths) -> NetworkError:
+def _explained(
+    error: NetworkError, plan: FetchPlan, paths: Paths, source: index.Index
+) -> NetworkError:
     """An unreachable index is more than a file: say what is there and what is not."""
     files = (*plan.cached, *plan.missing)
     missing = [file.filename for file in files if not _is_cached(file, paths)]
@@ -100,7 +102,9 @@ def _explained(error: NetworkError, plan: FetchPlan, paths: Paths) -> NetworkErr
     return NetworkError(
         f"{error.message}: {len(files) - len(missing)} of {len(files)} files are cached, "
         f"{len(missing)} are missing ({named})",
-        hint=error.hint or "what was downloaded is kept: try again",
+        hint="; ".join(
+            filter(None, (error.hint, f"{source.name} is the index, PIP_INDEX_URL sets it"))
+        ),
     )
 
 

@@ -77,7 +77,7 @@ class Web:
         except urllib3.exceptions.HTTPError as error:
             raise NetworkError(
                 f"{public(bare)} cannot be reached: {public(reason(error))}",
-                hint="check the network, the proxy and PIP_INDEX_URL",
+                hint="check the network and the proxy settings",
             ) from error
         missing = response.status in (404, 410)
         if response.status in (200, 206, 416) or (missing and missing_ok):
