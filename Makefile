@@ -18,9 +18,17 @@ help: ## list the targets and the settings
 deb: ## build the package: VERSION= [SUITE= DRY_RUN=1 FAST=1 COMPRESS=best KEEP=1 SHELL_ON_FAIL=1]
 	@$(BUILDER) deb
 
+.PHONY: tools
+tools: ## make this machine ready: Debian packages and the builder's own Python tools
+	@$(BUILDER) tools
+
 .PHONY: lock
 lock: ## resolve and lock a version: VERSION= [SUITE= CONSTRAINTS=file|url|none RESOLVER=pip-tools]
 	@$(BUILDER) lock
+
+.PHONY: lock-tools
+lock-tools: ## bring the locks of the project's own Python tools up to date
+	@$(BUILDER) lock-tools
 
 .PHONY: test
 test: lint test-unit test-build deb test-package test-host ## everything that CI runs, the package it tests included

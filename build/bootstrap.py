@@ -5,7 +5,8 @@
 builder calls (apt-get, as root or through sudo; it says so first) and a
 virtualenv with its locked Python tools, both only when they are missing, and
 then executes ``python -m airflow_deb COMMAND …`` in that virtualenv; with
-``--tests``, ``python -m COMMAND …`` with pytest, ruff and mypy beside it.
+``--tests``, ``python -m COMMAND …`` with pytest, ruff and mypy beside it. The
+command ``tools`` ends when the machine is ready.
 
 Standard library only: it is what runs on a machine where nothing of ours is.
 """
@@ -124,6 +125,10 @@ def main(arguments: list[str]) -> int:
                 hint="the builder needs 3.11 or newer, which Debian 12 has",
             )
         packages = missing_packages(tests)
+        if packages and os.environ.get("DRY_RUN", "") in ("1", "yes"):
+            print(f"airflow-deb: would install Debian packages: {' '.join(packages)}")
+            print("airflow-deb: the rest of the plan needs them: `make tools` installs them")
+            return 0
         if packages:
             install_packages(packages)
         if os.geteuid() != 0 and not may_sudo():
@@ -135,6 +140,9 @@ def main(arguments: list[str]) -> int:
     except AirflowDebError as error:
         print(f"airflow-deb: error: {error}", file=sys.stderr)
         return error.status
+    if arguments == ["tools"]:
+        print(f"airflow-deb: the builder's tools are in {python.parents[1]}")
+        return 0
     module = arguments[1:] if tests else ["airflow_deb", *arguments]
     os.environ["PYTHONPATH"] = str(PROJECT / "build")
     os.environ.setdefault("PYTHONDONTWRITEBYTECODE", "1")

@@ -12,14 +12,14 @@ import traceback
 from pathlib import Path
 
 from . import lock as locks
-from . import log, make, paths, settings, versions
+from . import log, make, paths, settings, toolslock, versions
 from .errors import AirflowDebError
 
 
 def main() -> int:
     """Run the command of this process; its exit status."""
     parser = argparse.ArgumentParser(prog="airflow-deb", description="see `make help`")
-    parser.add_argument("command", choices=("deb", "lock", "clean"))
+    parser.add_argument("command", choices=("deb", "lock", "lock-tools"))
     command = parser.parse_args().command
     try:
         run_command(command)
@@ -39,6 +39,9 @@ def run_command(command: str) -> None:
     """Do ``command`` with the settings of the environment."""
     wanted = settings.read()
     places = paths.default()
+    if command == "lock-tools":
+        toolslock.make(places)
+        return
     matrix = versions.load(places.versions_sh)
     uv = Path(sysconfig.get_path("scripts")) / "uv"
     if command == "lock":

@@ -10,6 +10,7 @@ nothing else: what succeeds there has downloaded nothing.
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -124,7 +125,7 @@ def prepare(spec: Spec) -> None:
     """Make ``spec.scratch`` ready and empty, whatever an earlier run left there."""
     for tool in ("unshare", "systemd-nspawn"):
         require(tool)
-    kill_leftovers(spec.name)
+    kill_leftovers(spec.scratch)
     remove(spec.scratch)
     for part in (spec.upper, spec.scratch / "work", spec.root):
         part.mkdir(parents=True)
@@ -168,13 +169,14 @@ def shell_on_fail(spec: Spec) -> None:
     os.spawnvp(os.P_WAIT, "sudo" if os.geteuid() else words[0], privileged([*words, "bash"]))
 
 
-def kill_leftovers(name: str) -> None:
-    """Kill what a killed build left running under the machine ``name``.
+def kill_leftovers(scratch: Path) -> None:
+    """Kill the containers that a killed build left running below ``scratch``.
 
     As root nothing is ever left (see `namespace`); under sudo the container
     outlives a kill -9 of the builder, because sudo does.
     """
-    run(["pkill", "-KILL", "-f", f"^systemd-nspawn .*--machine={name} "], root=True, check=False)
+    pattern = f"^systemd-nspawn .*--directory={re.escape(str(scratch))}/"
+    run(["pkill", "-KILL", "-f", pattern], root=True, check=False)
 
 
 def remove(tree: Path) -> None:

@@ -97,7 +97,7 @@ class Machine:
         try:
             self._process.wait(timeout=30)
         except subprocess.TimeoutExpired:
-            container.kill_leftovers(self.spec.name)
+            container.kill_leftovers(self.spec.scratch)
             if self.leader:
                 run(["kill", "-KILL", str(self.leader)], root=True, check=False)
             self._process.wait(timeout=30)

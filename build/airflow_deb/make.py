@@ -195,8 +195,7 @@ def check_disk(paths: Paths, work: Plan) -> None:
 
 
 def _clear(paths: Paths, cell: Cell) -> None:
-    for name in (f"airflow-deb-{cell.name}", f"airflow-deb-wheels-{cell.name}"):
-        container.kill_leftovers(name)
+    container.kill_leftovers(paths.run(cell.name))
     container.remove(paths.run(cell.name))
 
 

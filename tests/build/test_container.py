@@ -66,7 +66,7 @@ def test_kill_9_of_the_builder_leaves_no_process_and_no_mount(root: Path, scratc
     builder.kill()
     builder.wait()
     # Under sudo the next run's first step does this; as root it is done by now.
-    container.kill_leftovers("airflow-deb-killed")
+    container.kill_leftovers(scratch)
     _until(
         lambda: run.run(["pgrep", "-f", "^sleep 4242"], check=False).status != 0,
         "the container's process ends",
