@@ -1,0 +1,135 @@
+"""Find the Debian packages that the compiled code needs: shlibs:Depends.
+
+Many wheels bring private copies of libraries. Which library a module gets at
+run time depends on whose module it is: the private krb5 of one distribution
+must satisfy that distribution alone, while for all others the same name means
+the system's library, which then has to be in Depends. So dpkg-shlibdeps runs
+once per distribution with private libraries, told about those and no others,
+and once for all the rest. dpkg-gencontrol merges what the runs say.
+
+A library that is neither private nor in the build root is an error: it would
+be a dependency that nobody declares.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import elf
+from dists import Distribution, distributions
+
+
+@dataclass
+class Group:
+    """Modules that see the same private libraries."""
+
+    name: str
+    private: list[Path] = field(default_factory=list)
+    modules: list[Path] = field(default_factory=list)
+    needed: dict[str, Path] = field(default_factory=dict)
+    provided: set[str] = field(default_factory=set)
+
+
+def scan(dist: Distribution) -> Group:
+    """The compiled files of a distribution, what they need and provide."""
+    group = Group(dist.name)
+    directories: set[Path] = set()
+    for path in sorted({dist.locate(row) for row in dist.rows()}):
+        if path.is_symlink() or not elf.is_elf(path):
+            continue
+        data = path.read_bytes()
+        if not elf.supported(data):
+            raise SystemExit(f"shlibs: {path}: of another architecture; prune it")
+        soname = elf.soname(data)
+        group.modules.append(path)
+        group.needed.update(dict.fromkeys(elf.needed(data), path))
+        # What others may link to: by SONAME or, failing that, by file name.
+        group.provided |= {path.name} | ({soname} if soname else set())
+        directories.add(path.parent)
+    private = group.provided & group.needed.keys()
+    group.private = sorted(
+        directory
+        for directory in directories
+        if any((directory / name).exists() for name in private)
+    )
+    return group
+
+
+def system_libraries() -> set[str]:
+    """The sonames that the dynamic linker finds by itself in this root."""
+    listing = subprocess.run(
+        ["/sbin/ldconfig", "-p"], check=True, capture_output=True, text=True
+    ).stdout
+    return {line.split()[0] for line in listing.splitlines() if " => " in line}
+
+
+def check(groups: list[Group]) -> None:
+    """Every needed library is private to its distribution or the system's."""
+    system = system_libraries()
+    errors = [
+        f"shlibs: {path} ({group.name}) needs {name}, which is neither in the distribution nor "
+        "in the build root: add its -dev package to debian.txt"
+        for group in groups
+        for name, path in sorted(group.needed.items())
+        if name not in group.provided | system
+    ]
+    if errors:
+        raise SystemExit("\n".join(errors))
+
+
+def shlibdeps(group: Group) -> list[str]:
+    """The dependencies of a group's modules, by dpkg-shlibdeps."""
+    result = subprocess.run(
+        # --warnings=0: extension modules leave symbols to the interpreter and
+        # link more than they use; neither is ours to mend.
+        ["dpkg-shlibdeps", "-O", "--warnings=0"]
+        + [f"-l{directory}" for directory in group.private]
+        + [f"-e{module}" for module in group.modules],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    prefix = "shlibs:Depends="
+    for line in result.stdout.splitlines():
+        if line.startswith(prefix):
+            return [dependency.strip() for dependency in line[len(prefix) :].split(",")]
+    return []
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("tree", type=Path)
+    parser.add_argument("substvars", type=Path)
+    options = parser.parse_args()
+    tree = options.tree.resolve()
+    groups = [group for group in map(scan, distributions(tree)) if group.modules]
+    check(groups)
+    rest = Group("all others")
+    for group in groups:
+        if not group.private:
+            rest.modules += group.modules
+    groups = [rest, *(group for group in groups if group.private)]
+    depends: set[str] = set()
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        for group, found in zip(groups, pool.map(shlibdeps, groups)):
+            private = ", ".join(str(directory.relative_to(tree)) for directory in group.private)
+            print(
+                f"  {group.name}: {', '.join(found)}"
+                + (f" (private: {private})" if private else "")
+            )
+            depends.update(found)
+    lines = []
+    if options.substvars.exists():
+        lines = options.substvars.read_text(encoding="utf-8").splitlines()
+    lines = [line for line in lines if not line.startswith("shlibs:Depends=")]
+    lines.append(f"shlibs:Depends={', '.join(sorted(depends))}")
+    options.substvars.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
