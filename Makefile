@@ -38,8 +38,8 @@ lint: ## ruff, mypy, shellcheck
 	@$(PYTEST) tests/lint
 
 .PHONY: test-unit
-test-unit: ## tests that need neither a subprocess nor a network
-	@$(PYTEST) tests/unit tests/fetch
+test-unit: ## tests that need neither root nor a network: builder and instance tool
+	@$(PYTEST) tests/unit tests/fetch tests/instance
 
 .PHONY: test-build
 test-build: ## tests of the builder with real containers and its command line

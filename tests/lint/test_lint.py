@@ -60,7 +60,13 @@ def test_code_is_formatted() -> None:
 
 
 @pytest.mark.parametrize(
-    "tree", ["build/airflow_deb build/bootstrap.py tests", "build/inside", "debian/lib"]
+    "tree",
+    [
+        "build/airflow_deb build/bootstrap.py tests",
+        "build/inside",
+        "debian/lib",
+        "scripts/airflow_instance",
+    ],
 )
 def test_mypy_finds_nothing(tree: str) -> None:
     """Trees that run on different Pythons are checked apart."""

@@ -1,0 +1,62 @@
+"""The cell under test and the package that `make deb` left for it in dist/.
+
+VERSION and SUITE choose the cell, as they do for make; without them it is
+2.1.0 on its first suite.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from airflow_deb import lockfile, paths, record, versions
+from airflow_deb.errors import UsageError
+from airflow_deb.lockfile import Lock
+from airflow_deb.record import Record
+from airflow_deb.versions import Cell
+
+_DEFAULT_VERSION = "2.1.0"
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A built package: its cell, where the files are, and the build's record."""
+
+    cell: Cell
+    directory: Path
+    record: Record
+
+    @property
+    def deb(self) -> Path:
+        """The .deb itself."""
+        return self.directory / self.record.package
+
+    @property
+    def lock(self) -> Lock:
+        """What must be inside."""
+        own = paths.default().requirements / self.cell.version.name
+        return lockfile.load(own / f"{self.cell.suite.name}.lock")
+
+    @property
+    def site_packages(self) -> str:
+        """Where Python's modules are once it is installed."""
+        return f"/usr/lib/airflow/lib/python{self.cell.suite.python}/site-packages"
+
+
+def find() -> Artifact:
+    """The artifact of the cell that the environment names.
+
+    Raises UsageError when it is not built, or not completely there.
+    """
+    places = paths.default()
+    version = os.environ.get("VERSION") or _DEFAULT_VERSION
+    cell = versions.load(places.versions_sh).cell(version, os.environ.get("SUITE", ""))
+    where = record.path(places.dist, cell)
+    found = record.load(where)
+    if found is None or record.current(where, found.key) is None:
+        raise UsageError(
+            f"there is no package of {cell.name} in {where.parent}",
+            hint=f"build it: make deb VERSION={cell.version.name} SUITE={cell.suite.name}",
+        )
+    return Artifact(cell, where.parent, found)

@@ -1,0 +1,145 @@
+"""The layers and machines of a session: each made once, several at a time.
+
+A layer is what installing packages has written over a clean Debian; machines
+boot from a stack of them and write to a scratch of their own, so that none
+sees what another did.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from tests.artifact import Artifact
+
+from airflow_deb import container, roots
+from airflow_deb.container import Bind, Spec
+from airflow_deb.errors import BuildError
+from airflow_deb.machine import Machine
+from airflow_deb.paths import Paths
+
+# A Debian that boots, and nothing else.
+BASE = ("dbus", "systemd")
+# What the site with daemons needs beside Airflow.
+SERVICES = ("postgresql", "redis-server")
+# Where the package lies inside, and the tests' own scripts and DAGs.
+PACKAGES = "/packages"
+INSIDE = "/opt/inside"
+DAGS = "/opt/dags"
+# The package's own Python.
+PYTHON = "/usr/lib/airflow/bin/python"
+# Everything runs as this user, who owns nothing but a home.
+USER = "tester"
+
+# Nobody needs what is written here after a power failure.
+APT = (
+    "apt-get --quiet --yes --no-install-recommends -o Dpkg::Use-Pty=0"
+    " -o APT::Sandbox::User=root -o Dpkg::Options::=--force-unsafe-io"
+)
+_HERE = Path(__file__).resolve().parent
+
+
+class Lab:
+    """All that is shared by the tests of a session."""
+
+    def __init__(self, artifact: Artifact, places: Paths, expected: dict[str, Any]) -> None:
+        self.artifact = artifact
+        self.expected = expected
+        self._places = places
+        self._name = f"airflow-test-{artifact.cell.name}"
+        self._scratch = places.run(f"tests/{artifact.cell.name}/host")
+        # More workers than tasks: some wait for others.
+        self._pool = ThreadPoolExecutor(16)
+        self._tasks: dict[str, Future[Any]] = {}
+        self._machines = ExitStack()
+        self._closing = False
+        self._started = time.monotonic()
+        self.timings: list[str] = []
+
+    @property
+    def package(self) -> str:
+        """The .deb as it is named inside."""
+        return f"{PACKAGES}/{self.artifact.deb.name}"
+
+    def start(self, tasks: dict[str, Callable[[Lab], Any]]) -> None:
+        """Begin all ``tasks`` now; `result` waits for one."""
+        for name, task in tasks.items():
+            self._tasks[name] = self._pool.submit(self._timed, name, task)
+
+    def result(self, name: str) -> Any:
+        """What the task ``name`` gave; raises what it raised."""
+        return self._tasks[name].result()
+
+    def close(self) -> None:
+        """Power all machines off and delete all layers, also under a running task.
+
+        A task whose machine vanishes fails; one that installs comes to its end
+        first, and gets no machine any more.
+        """
+        self._closing = True
+        try:
+            for task in self._tasks.values():
+                task.cancel()
+            self._machines.close()
+            wait(self._tasks.values())
+            self._machines.close()
+        finally:
+            self._pool.shutdown()
+            container.remove(self._scratch)
+
+    def base(self) -> tuple[Path, ...]:
+        """The clean Debian, from the cache or made now."""
+        root = roots.root(self.artifact.cell.suite, "minbase", BASE)
+        return (roots.ensure(self._places, root),)
+
+    def install(
+        self, name: str, under: tuple[Path, ...], packages: Sequence[str]
+    ) -> tuple[Path, ...]:
+        """Install ``packages`` over the layers ``under``; the new stack.
+
+        They are fetched with the network and installed without: servers look
+        for free ports when they are installed, and only a network of their own
+        has all of them free.
+        """
+        spec = self._spec(f"layer-{name}", under)
+        names = " ".join(packages)
+        container.prepare(spec)
+        fetch = f"apt-get --quiet update; {APT} install --download-only {names}"
+        container.again(replace(spec, network=True), ["sh", "-euc", fetch])
+        container.again(spec, ["sh", "-euc", f"{APT} install {names}; apt-get clean"])
+        return (spec.upper, *under)
+
+    def machine(self, name: str, layers: tuple[Path, ...]) -> Machine:
+        """A machine booted from ``layers``, with the user and the tests' files in it.
+
+        It runs until the session ends.
+        """
+        if self._closing:
+            raise BuildError(f"no machine {name}: the tests are at their end")
+        machine = self._machines.enter_context(Machine(self._spec(name, layers)))
+        machine.call(["useradd", "--create-home", "--shell", "/bin/sh", USER])
+        for source, target in ((_HERE / "inside", INSIDE), (_HERE / "dags", DAGS)):
+            for path in sorted(source.iterdir()):
+                if path.is_file():
+                    machine.write(f"{target}/{path.name}", path.read_text(encoding="utf-8"))
+        return machine
+
+    def _timed(self, name: str, task: Callable[[Lab], Any]) -> Any:
+        try:
+            return task(self)
+        finally:
+            self.timings.append(f"{time.monotonic() - self._started:6.1f} s  {name}")
+
+    def _spec(self, name: str, layers: tuple[Path, ...]) -> Spec:
+        return Spec(
+            name=f"{self._name}-{name}",
+            layers=layers,
+            scratch=self._scratch / name,
+            binds=(Bind(self.artifact.directory, PACKAGES),),
+            env={"DEBIAN_FRONTEND": "noninteractive"},
+        )

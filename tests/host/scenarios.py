@@ -1,0 +1,125 @@
+"""What takes long and is looked at by several tests: run once, side by side.
+
+Each scenario is a function of the lab; it brings a machine to the state that
+the tests look at, or reports what it saw on the way.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.host.lab import DAGS, INSIDE, PYTHON, SERVICES, USER, Lab
+from tests.host.removal import removal
+from tests.host.site import DEADLINE, PASSWORD, Site
+
+from airflow_deb.machine import Machine
+
+OWN_DAG = "integrations"
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A site, and the states of the DAGs that ran on it."""
+
+    site: Site
+    states: dict[str, dict[str, Any]]
+
+
+def installed(lab: Lab) -> tuple[Path, ...]:
+    """Clean Debian, and the package with what it depends on."""
+    return lab.install("airflow", lab.base(), [lab.package])
+
+
+def plain(lab: Lab) -> Machine:
+    """A machine with nothing but the package, for what changes no files there."""
+    return lab.machine("plain", lab.result("installed"))
+
+
+def providers(lab: Lab) -> dict[str, Any]:
+    """The report of inside/import_providers.py."""
+    machine: Machine = lab.result("plain")
+    done = machine.call([PYTHON, f"{INSIDE}/import_providers.py"], user=USER, timeout=DEADLINE)
+    report: dict[str, Any] = json.loads(done.stdout)
+    return report
+
+
+def sqlite(lab: Lab) -> Finished:
+    """The example through the scheduler's SequentialExecutor, on SQLite."""
+    example = lab.expected["example"]["dag"]
+    site = Site(lab, lab.machine("sqlite", lab.result("installed")), "sqlite")
+    _copy_example(lab, site.machine)
+    site.airflow(*lab.expected["migrate"])
+    site.start()
+    site.wait(f"the scheduler to find {example}", lambda: bool(site.states(example)["known"]))
+    site.airflow("dags", "trigger", example)
+    return Finished(site, {example: site.wait_for_run(example)})
+
+
+def services(lab: Lab) -> tuple[Path, ...]:
+    """The layers of `installed` with a database server and a broker on top."""
+    return lab.install("services", lab.result("installed"), SERVICES)
+
+
+def postgresql(lab: Lab) -> Finished:
+    """All of Airflow on PostgreSQL: scheduler with LocalExecutor, web server, REST."""
+    example = lab.expected["example"]["dag"]
+    machine = lab.machine("postgresql", lab.result("services"))
+    _copy_example(lab, machine)
+    sql = f"CREATE ROLE {USER} LOGIN PASSWORD 'secret'; CREATE DATABASE {USER} OWNER {USER};"
+    machine.shell(f'echo "{sql}" | runuser -u postgres -- psql -v ON_ERROR_STOP=1')
+    site = Site(lab, machine, "postgresql")
+    site.airflow(*lab.expected["migrate"])
+    name = ("--firstname=A", "--lastname=Tester", "--email=tester@localhost")
+    site.airflow(
+        *("users", "create", f"--username={USER}", "--role=Admin", f"--password={PASSWORD}", *name)
+    )
+    site.start()
+    states = {}
+    for dag in (example, OWN_DAG):
+        site.wait(f"the scheduler to find {dag}", _known(site, dag))
+    site.wait("the web server to answer", lambda: site.get(lab.expected["health"]).status == 200)
+    for dag in (example, OWN_DAG):
+        reply = site.get(f"{lab.expected['api']}/dags/{dag}/dagRuns", USER, body={"conf": {}})
+        assert reply.status == 200, f"no run of {dag} was made: {reply}\n{site.words()}"
+    for dag in (example, OWN_DAG):
+        states[dag] = site.wait_for_run(dag)
+    return Finished(site, states)
+
+
+def celery(lab: Lab) -> Site:
+    """A Celery worker on PostgreSQL and redis, until it says that it is ready."""
+    machine = lab.result("postgresql").site.machine
+    site = Site(lab, machine, "celery")
+    site.start()
+    site.wait("the worker to be ready", lambda: " ready." in site.journal("worker"))
+    return site
+
+
+SCENARIOS: dict[str, Callable[[Lab], Any]] = {
+    scenario.__name__: scenario
+    for scenario in (installed, plain, providers, sqlite, services, postgresql, celery, removal)
+}
+# What each needs of the others, to start no more than the chosen tests ask for.
+NEEDS = {
+    "plain": ("installed",),
+    "providers": ("plain",),
+    "sqlite": ("installed",),
+    "services": ("installed",),
+    "postgresql": ("services",),
+    "celery": ("postgresql",),
+    "removal": ("installed",),
+}
+
+
+def _copy_example(lab: Lab, machine: Machine) -> None:
+    """Put Airflow's own example where the scheduler looks for DAGs."""
+    file = f"{lab.artifact.site_packages}/airflow/example_dags/{lab.expected['example']['dag']}.py"
+    machine.call(["cp", file, DAGS])
+
+
+def _known(site: Site, dag: str) -> Callable[[], bool]:
+    return lambda: bool(site.states(dag)["known"])

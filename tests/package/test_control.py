@@ -1,0 +1,134 @@
+"""The control archive, and what lies beside the .deb."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from email.message import Message
+from email.parser import HeaderParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.artifact import Artifact
+from tests.package.debfile import Deb
+
+# No maintainer script may start anything or touch a database.
+FORBIDDEN = re.compile(
+    r"systemctl|deb-systemd-invoke|invoke-rc\.d|service\s|airflow\s+(db|webserver|scheduler)"
+    r"|initdb|upgradedb|psql|mysql|createdb|alembic|nohup|start-stop-daemon"
+)
+
+
+def test_identity(deb: Deb, artifact: Artifact) -> None:
+    """Name, version with the suite in it, architecture."""
+    fields = deb.fields
+    assert fields["Package"] == "airflow"
+    assert fields["Version"] == artifact.cell.deb_version
+    assert fields["Architecture"] == "amd64"
+    assert fields["Description"]
+    assert fields["Maintainer"]
+
+
+def test_installed_size(deb: Deb, artifact: Artifact) -> None:
+    """Installed-Size is that of the files: each in whole KiB, and one for each path."""
+    files = sum((member.size + 1023) // 1024 for member in deb.files.values())
+    other = len(deb.members) - len(deb.files)
+    assert int(deb.fields["Installed-Size"]) == pytest.approx(files + other, rel=0.001)
+
+
+def test_depends_on_the_suites_python_alone(deb: Deb, artifact: Artifact) -> None:
+    """The environment links to that interpreter, so to no other."""
+    python = f"python{artifact.cell.suite.python}"
+    depends = deb.relations("Depends")
+    assert python in depends
+    assert [
+        name for name in depends if re.fullmatch(r"python3\.\d+", name) and name != python
+    ] == []
+
+
+def test_depends_on_what_was_found_by_running(deb: Deb, expectations: dict[str, Any]) -> None:
+    """Libraries of compiled modules, and what only an import or a start tells."""
+    assert set(expectations["depends"]) - deb.relations("Depends").keys() == set()
+
+
+def test_optional_things_are_optional(deb: Deb, expectations: dict[str, Any]) -> None:
+    """Kerberos tools, SASL modules, Java, servers: recommended or suggested, not needed."""
+    named = deb.fields["Recommends"] + ", " + deb.fields["Suggests"]
+    optional = set(expectations["optional"])
+    assert {word for word in optional if not re.search(rf"\b{word}(?![-\w])", named)} == set()
+    assert optional & deb.relations("Depends").keys() == set()
+
+
+def test_maintainer_scripts_start_nothing(deb: Deb) -> None:
+    """Not a service, not a database command."""
+    scripts = {name: deb.control[name] for name in deb.control if name in _SCRIPTS}
+    assert scripts
+    found = {
+        name: [line for line in text.splitlines() if FORBIDDEN.search(line.split("#")[0])]
+        for name, text in scripts.items()
+    }
+    assert {name: lines for name, lines in found.items() if lines} == {}
+
+
+def test_maintainer_scripts_stop_at_errors(deb: Deb) -> None:
+    """POSIX shell with `set -e` (Debian policy 6.1, 10.4)."""
+    for name in _SCRIPTS & deb.control.keys():
+        text = deb.control[name]
+        assert text.startswith("#!/bin/sh"), name
+        assert re.search(r"^set -e", text, re.MULTILINE), name
+
+
+def test_the_user_is_created(deb: Deb) -> None:
+    """And nothing else: the system user airflow, without a shell."""
+    lines = deb.read("/usr/lib/sysusers.d/airflow.conf").decode().splitlines()
+    declared = [line.split() for line in lines if line.strip() and not line.startswith("#")]
+    assert [(words[0], words[1], words[-1]) for words in declared] == [
+        ("u", "airflow", "/usr/sbin/nologin")
+    ]
+    assert "systemd-sysusers" in deb.control["postinst"]
+
+
+def test_no_configuration_files(deb: Deb) -> None:
+    """So that purging has nothing to ask about."""
+    assert "conffiles" not in deb.control
+
+
+def test_files_beside_the_deb(artifact: Artifact) -> None:
+    """The build's record names the .deb, its .buildinfo and its .changes; all are as it says."""
+    kinds = sorted(Path(name).suffix for name in artifact.record.files)
+    assert kinds == [".buildinfo", ".changes", ".deb"]
+    for name, (sha256, size) in artifact.record.files.items():
+        assert _facts(artifact.directory / name) == (sha256, size), name
+
+
+@pytest.mark.parametrize("suffix", [".buildinfo", ".changes"])
+def test_checksums_beside_the_deb(artifact: Artifact, suffix: str) -> None:
+    """Whoever verifies by .buildinfo or .changes verifies this very .deb."""
+    document = _document(artifact, suffix)
+    assert document["Version"] == artifact.cell.deb_version
+    listed = {}
+    for line in str(document["Checksums-Sha256"]).strip().splitlines():
+        sha256, size, name = line.split()
+        listed[name] = (sha256, int(size))
+    assert artifact.deb.name in listed
+    for name, facts in listed.items():
+        assert _facts(artifact.directory / name) == facts, name
+
+
+def test_changes_are_for_the_suite(artifact: Artifact) -> None:
+    """A repository takes it into this suite and no other."""
+    assert _document(artifact, ".changes")["Distribution"] == artifact.cell.suite.name
+
+
+_SCRIPTS = {"preinst", "postinst", "prerm", "postrm", "config"}
+
+
+def _document(artifact: Artifact, suffix: str) -> Message:
+    name = next(name for name in artifact.record.files if name.endswith(suffix))
+    return HeaderParser().parsestr((artifact.directory / name).read_text(encoding="utf-8"))
+
+
+def _facts(path: Path) -> tuple[str, int]:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest(), path.stat().st_size

@@ -1,0 +1,145 @@
+"""Where files are, whose they are, and who may change them."""
+
+from __future__ import annotations
+
+import configparser
+import gzip
+import re
+from typing import Any
+
+from packaging.utils import canonicalize_name
+from tests.artifact import Artifact
+from tests.package.debfile import Deb
+
+ROOT = "/usr/lib/airflow"
+# So many faults are shown; pytest takes minutes to compare more.
+MANY = 20
+# Everything outside of the virtual environment, directories aside.
+BESIDE = {
+    "/usr/bin/airflow",
+    "/usr/lib/sysusers.d/airflow.conf",
+    "/usr/share/airflow/inventory.json",
+    "/usr/share/doc/airflow/README.Debian",
+    "/usr/share/doc/airflow/changelog.Debian.gz",
+    "/usr/share/doc/airflow/copyright",
+    "/usr/share/doc/airflow/inventory.txt",
+    "/usr/share/lintian/overrides/airflow",
+    "/usr/share/man/man1/airflow.1.gz",
+}
+
+
+def test_all_belongs_to_root(deb: Deb) -> None:
+    """Names and numbers."""
+    owners = {member.owner for member in deb.members.values()}
+    assert owners == {(0, 0, "root", "root")}
+
+
+def test_only_root_may_write(deb: Deb) -> None:
+    """Nothing is writable for group or world, nor runs with another's rights."""
+    wrong = [
+        (path, oct(member.mode))
+        for path, member in deb.members.items()
+        if member.kind != "link" and member.mode & 0o7022
+    ]
+    assert wrong[:MANY] == []
+
+
+def test_everybody_may_read(deb: Deb) -> None:
+    """Every user is to be able to run it: 755 or 644, nothing else."""
+    wrong = [
+        (path, member.kind, oct(member.mode))
+        for path, member in deb.members.items()
+        if (member.kind == "directory" and member.mode != 0o755)
+        or (member.kind == "file" and member.mode not in (0o755, 0o644))
+        or member.kind in ("hard link", "special")
+    ]
+    assert wrong[:MANY] == []
+
+
+def test_nothing_else_is_installed(deb: Deb) -> None:
+    """Outside of its own directory the package has what policy asks for, nothing in /etc."""
+    beside = {
+        path
+        for path, member in deb.members.items()
+        if member.kind != "directory" and not path.startswith(f"{ROOT}/")
+    }
+    assert beside == BESIDE
+
+
+def test_virtual_environment(deb: Deb, artifact: Artifact) -> None:
+    """It has the suite's interpreter, by link, and says where that is."""
+    python = artifact.cell.suite.python
+    names = (f"python{python}", "python3", "python")
+    ends = {name: deb.members[f"{ROOT}/bin/{name}"].leads_to for name in names}
+    assert ends.pop(f"python{python}") == f"/usr/bin/python{python}"
+    assert set(ends.values()) <= {f"{ROOT}/bin/{name}" for name in names}
+    config = dict(
+        re.split(r"\s*=\s*", line, maxsplit=1)
+        for line in deb.read(f"{ROOT}/pyvenv.cfg").decode().splitlines()
+    )
+    assert config["home"] == "/usr/bin"
+    assert config["include-system-site-packages"] == "false"
+    assert config["version"].startswith(f"{python}.")
+
+
+def test_links_lead_somewhere(deb: Deb, artifact: Artifact) -> None:
+    """No link dangles; only the interpreter's leaves the package."""
+    links = {path: m.leads_to for path, m in deb.members.items() if m.kind == "link"}
+    python = f"python{artifact.cell.suite.python}"
+    assert links.pop(f"{ROOT}/bin/{python}") == f"/usr/bin/{python}"
+    assert set(links.values()) - deb.members.keys() == set()
+
+
+def test_scripts_start_with_the_packages_python(deb: Deb) -> None:
+    """A script whose first line names a Python names this one, in full."""
+    wrong = {}
+    for path, member in deb.files.items():
+        first = member.head.partition(b"\n")[0]
+        if path.startswith(f"{ROOT}/bin/") and first.startswith(b"#!") and b"python" in first:
+            line = deb.read(path).partition(b"\n")[0].decode()
+            if not line.startswith(f"#!{ROOT}/bin/python"):
+                wrong[path] = line
+    assert wrong == {}
+
+
+def test_pip_is_told_to_keep_out(deb: Deb, artifact: Artifact) -> None:
+    """PEP 668's marker, whose message names the package; no pip inside to ignore it."""
+    text = deb.read(f"{ROOT}/lib/python{artifact.cell.suite.python}/EXTERNALLY-MANAGED").decode()
+    marker = configparser.ConfigParser()
+    marker.read_string(text)
+    assert "Debian package airflow" in marker["externally-managed"]["Error"]
+
+
+def test_documents(deb: Deb, artifact: Artifact) -> None:
+    """What every Debian package has, and is about this one."""
+    changelog = gzip.decompress(deb.read("/usr/share/doc/airflow/changelog.Debian.gz")).decode()
+    cell = artifact.cell
+    assert changelog.startswith(f"airflow ({cell.deb_version}) {cell.suite.name};")
+    copyright_ = deb.read("/usr/share/doc/airflow/copyright").decode()
+    assert copyright_.startswith("Format: https://www.debian.org/doc/packaging-manuals/copyright-")
+    assert "/usr/share/doc/airflow/inventory.txt" in copyright_
+    assert "/usr/lib/airflow" in deb.read("/usr/share/doc/airflow/README.Debian").decode()
+    page = gzip.decompress(deb.read("/usr/share/man/man1/airflow.1.gz")).decode()
+    assert ".TH" in page.upper()
+
+
+def test_inventories_agree_with_the_lock(
+    deb: Deb, artifact: Artifact, inventory: list[dict[str, Any]]
+) -> None:
+    """Both list the locked distributions, with the locked file and its sha256."""
+    locked = {(f.name, f.version, f.filename, f.sha256) for f in artifact.lock.files}
+    listed = {
+        (canonicalize_name(e["name"]), e["version"], e["source"], e["sha256"]) for e in inventory
+    }
+    assert listed == locked
+    text = deb.read("/usr/share/doc/airflow/inventory.txt").decode()
+    entry = re.compile(r"^(\S+) (\S+)  \[.+\]\n    (\S+)  sha256:([0-9a-f]{64})$", re.MULTILINE)
+    assert {(canonicalize_name(n), v, f, s) for n, v, f, s in entry.findall(text)} == locked
+
+
+def test_inventory_knows_licences(deb: Deb, inventory: list[dict[str, Any]]) -> None:
+    """Every distribution has something to say, and the licence files it names are there."""
+    assert [entry["name"] for entry in inventory if not entry["licence"]] == []
+    named = {path for entry in inventory for path in entry["licence_files"]}
+    assert named
+    assert named - deb.files.keys() == set()

@@ -1,0 +1,68 @@
+"""The RECORDs: what each distribution installed is there, as it was, and nothing else."""
+
+from __future__ import annotations
+
+import base64
+from collections import Counter
+
+from tests.artifact import Artifact
+from tests.package.debfile import Deb
+from tests.package.dists import Distribution
+
+ROOT = "/usr/lib/airflow"
+# So many faults are shown; pytest takes minutes to compare more.
+MANY = 20
+
+
+def test_installed_set_is_the_locked_one(dists: list[Distribution], artifact: Artifact) -> None:
+    """Names and versions, none missing, none too many."""
+    locked = {(file.name, file.version) for file in artifact.lock.files}
+    assert {(dist.name, dist.version) for dist in dists} == locked
+    assert len(dists) == len(locked)
+
+
+def test_every_recorded_file_is_as_recorded(deb: Deb, dists: list[Distribution]) -> None:
+    """Hash and size of each; only a RECORD itself has none."""
+    wrong = []
+    for dist in dists:
+        for row in dist.rows:
+            member = deb.files.get(row.path)
+            if member is None:
+                wrong.append(f"{dist.name}: {row.path} is not there")
+            elif row.path == dist.record:
+                if (row.hash, row.size) != ("", ""):
+                    wrong.append(f"{dist.name}: its RECORD has a hash of itself")
+            elif (row.hash, row.size) != (_hash(member.digest), str(member.size)):
+                wrong.append(f"{dist.name}: {row.path} is not what RECORD says")
+    assert wrong[:MANY] == []
+
+
+def test_every_file_is_in_one_record(
+    deb: Deb, dists: list[Distribution], artifact: Artifact
+) -> None:
+    """Of one distribution; those of the environment itself are in none."""
+    times = Counter(row.path for dist in dists for row in dist.rows)
+    assert [path for path, n in times.items() if n > 1][:MANY] == []
+    python = f"python{artifact.cell.suite.python}"
+    own = {"pip.conf", "pyvenv.cfg", f"lib/{python}/EXTERNALLY-MANAGED"}
+    own |= {f"bin/{name}" for name in ("activate", "activate.csh", "activate.fish", "Activate.ps1")}
+    inside = {path for path in deb.files if path.startswith(f"{ROOT}/")}
+    unlisted = {path.removeprefix(f"{ROOT}/") for path in inside - times.keys()}
+    assert unlisted == own
+
+
+def test_dpkgs_checksums(deb: Deb) -> None:
+    """`dpkg --verify` can check every file: md5sums lists all, rightly."""
+    lines = (line.partition("  ") for line in deb.control["md5sums"].splitlines())
+    listed = {(path, md5) for md5, _, path in lines}
+    inside = {(path.lstrip("/"), member.md5) for path, member in deb.files.items()}
+    assert sorted(listed ^ inside)[:MANY] == []
+
+
+def test_no_file_names_a_place_of_the_build(deb: Deb) -> None:
+    """Such a path is wrong on every host, and different on every builder."""
+    assert [(path, m.names) for path, m in deb.members.items() if m.names][:MANY] == []
+
+
+def _hash(digest: bytes) -> str:
+    return "sha256=" + base64.urlsafe_b64encode(digest).decode().rstrip("=")
