@@ -1,0 +1,105 @@
+"""airflow-instance ls."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+
+from .. import declaration, ports
+from ..errors import InstanceError
+from ..installation import find as find_installation
+from ..layout import unit
+from ..parameters import expand
+from ..site import Site
+from ..versions import table
+from . import Command
+from .common import warn
+
+COLUMNS = ("name", "version", "user", "port", "status", "home")
+
+Fact = Callable[[Site, str], Sequence[str]]
+
+
+def online(site: Site, name: str) -> Sequence[str]:
+    """Whether the web server or the scheduler, without which there is nothing, is up."""
+    units = [unit(daemon.name, name) for daemon in table().daemons]
+    return ["online" if site.host.active(units) else "down"]
+
+
+# Extension point: each function adds words to the status column, as in
+# "down,migration_pending". They must be cheap and must not raise.
+FACTS: tuple[Fact, ...] = (online,)
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="Print JSON for scripts.")
+    parser.add_argument("--no-header", action="store_true", help="Leave the heading out.")
+
+
+def row(site: Site, name: str) -> dict[str, object]:
+    """What is known of one instance; ``error`` says why the rest is not."""
+    found: dict[str, object] = dict.fromkeys(COLUMNS)
+    found.update(name=name, status=["invalid"], error=None)
+    try:
+        declared = site.load(name, secrets=False)
+        if declared.absent:
+            found["status"] = ["absent"]
+            return found
+        parameters, _ = expand(declared, site.facts)
+        found["user"] = parameters[("service_user",)].value
+        found["home"] = parameters[("airflow_home",)].value
+        found["status"] = [word for fact in FACTS for word in fact(site, name)]
+        allocated = ports.load(site.layout, name)
+        claims = ports.claims(name, declared.leaves, allocated, "")
+        found["port"] = next((claim.port for claim in claims if claim.slot == "web"), None)
+        install = find_installation(site.layout, str(parameters[("installation",)].value))
+        found["version"] = str(install.version)
+    except InstanceError as error:
+        found["error"] = error.lines()[0]
+    return found
+
+
+def run(site: Site, args: argparse.Namespace) -> int:
+    names, problems, warnings = declaration.listed(site.layout)
+    rows = [row(site, name) for name in names]
+    warn([*warnings, *map(str, problems)])
+    if args.json:
+        print(json.dumps(rows, indent=2))
+        return 0
+    warn(str(entry["error"]) for entry in rows if entry["error"])
+    lines = [[_cell(entry, column) for column in COLUMNS] for entry in rows]
+    if not args.no_header:
+        lines.insert(0, [column.upper() for column in COLUMNS])
+    widths = [max(map(len, cells)) for cells in zip(*lines)]
+    for line in lines:
+        padded = [cell.ljust(width) for cell, width in zip(line, widths)]
+        padded[4] = _coloured(padded[4])
+        print("  ".join(padded).rstrip())
+    return 0
+
+
+def _cell(entry: Mapping[str, object], column: str) -> str:
+    value = entry[column]
+    if isinstance(value, list):
+        return ",".join(value)
+    return "-" if value is None else str(value)
+
+
+def _coloured(cell: str) -> str:
+    if not sys.stdout.isatty() or cell.strip() == "STATUS":
+        return cell
+    return f"\033[{'32' if cell.strip() == 'online' else '31'}m{cell}\033[0m"
+
+
+COMMAND = Command(
+    name="ls",
+    help="list the instances that are declared",
+    description="Prints one line per instance: name, version of Airflow, user, port of the web "
+    "UI, status and home. The status is words with commas between: online or down, absent, "
+    "invalid. Anyone may use it.",
+    arguments=arguments,
+    run=run,
+    examples=(("airflow-instance ls --json", "for scripts"),),
+)

@@ -1,0 +1,154 @@
+"""Doing what was planned."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+
+from .changes import (
+    Change,
+    CreateGroup,
+    CreateUser,
+    FixDirectory,
+    MakeDirectory,
+    MakeLink,
+    Remove,
+    Systemctl,
+    WriteFile,
+)
+from .errors import BusyError, HostError, InstanceError
+from .host import Host
+from .layout import Layout
+from .tree import Tree
+
+_PATIENCE = 30.0  # seconds to wait for another airflow-instance
+
+
+@contextlib.contextmanager
+def locked(layout: Layout, patience: float = _PATIENCE) -> Iterator[None]:
+    """Be the only one at work on this host.
+
+    Raises BusyError when another does not finish in time.
+    """
+    layout.lock_file.parent.mkdir(parents=True, exist_ok=True)
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        fd = os.open(layout.lock_file, flags, 0o600)
+    except OSError as error:
+        raise HostError(f"{layout.seen(layout.lock_file)}: {error.strerror}") from error
+    end = time.monotonic() + patience
+    try:
+        while True:
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError as error:
+                if time.monotonic() >= end:
+                    raise BusyError(
+                        "another airflow-instance is at work", hint="wait until it has finished"
+                    ) from error
+                time.sleep(0.1)
+        yield
+    finally:
+        os.close(fd)
+
+
+class Engine:
+    """Carries changes out, and remembers how to take them back."""
+
+    def __init__(self, tree: Tree, host: Host) -> None:
+        self.tree = tree
+        self.host = host
+        self._undo: list[Callable[[], object]] = []
+
+    def execute(
+        self, changes: Sequence[Change], told: Callable[[str], None] = lambda line: None
+    ) -> None:
+        """Do each change; ``told`` hears of each one that is done.
+
+        Raises what the failing change raises; those before it stay done.
+        """
+        for change in changes:
+            self._do(change)
+            told(change.describe())
+
+    def take_back(self) -> list[str]:
+        """Undo what was done, the last first; what could not be undone."""
+        failed = []
+        while self._undo:
+            try:
+                self._undo.pop()()
+            except InstanceError as error:
+                failed.append(str(error))
+        return failed
+
+    def _do(self, change: Change) -> None:
+        if isinstance(change, CreateGroup):
+            self.host.create_group(change.name)
+            self._undo.append(lambda: self.host.delete_group(change.name))
+        elif isinstance(change, CreateUser):
+            self.host.create_user(change.name, change.group, change.home, change.comment)
+            self._undo.append(lambda: self.host.delete_user(change.name))
+        elif isinstance(change, MakeDirectory):
+            uid, gid = self._ids(change.owner, change.group)
+            self.tree.make_directory(change.path, change.mode, uid, gid)
+            self._undo.append(lambda: self.tree.remove_directory(change.path))
+        elif isinstance(change, FixDirectory):
+            self._fix(change)
+        elif isinstance(change, WriteFile):
+            self._write(change)
+        elif isinstance(change, MakeLink):
+            self._link(change)
+        elif isinstance(change, Remove):
+            self._remove(change)
+        elif isinstance(change, Systemctl):
+            self.host.systemctl(*change.arguments)
+
+    def _fix(self, change: FixDirectory) -> None:
+        before = self.tree.status(change.path)
+        uid, gid = self._ids(change.owner, change.group)
+        self.tree.fix_directory(change.path, change.mode, uid, gid)
+        if before:
+            self._undo.append(
+                lambda: self.tree.fix_directory(change.path, before.mode, before.uid, before.gid)
+            )
+
+    def _write(self, change: WriteFile) -> None:
+        before, old = self.tree.status(change.path), change.old
+        uid, gid = self._ids(change.owner, change.group)
+        self.tree.write(change.path, change.content, change.mode, uid, gid)
+        if old is None or before is None:
+            self._undo.append(lambda: self.tree.remove(change.path))
+        else:
+            self._undo.append(
+                lambda: self.tree.write(change.path, old, before.mode, before.uid, before.gid)
+            )
+
+    def _link(self, change: MakeLink) -> None:
+        if change.over_directory and not self.tree.remove_directory(change.path):
+            raise HostError(f"{change.path} is not empty any more", hint="apply again")
+        self.tree.link(change.path, change.target)
+        if change.old:
+            self._undo.append(lambda: self.tree.link(change.path, change.old))
+        else:
+            self._undo.append(lambda: self.tree.remove(change.path))
+
+    def _remove(self, change: Remove) -> None:
+        before, old = self.tree.status(change.path), self.tree.read(change.path)
+        self.tree.remove(change.path)
+        if before and before.kind == "link":
+            self._undo.append(lambda: self.tree.link(change.path, before.target))
+        elif before and old is not None:
+            self._undo.append(
+                lambda: self.tree.write(change.path, old, before.mode, before.uid, before.gid)
+            )
+
+    def _ids(self, owner: str, group: str) -> tuple[int, int]:
+        user, gid = self.host.user(owner), self.host.group(group)
+        if user is None or gid is None:
+            missing = f"user {owner}" if user is None else f"group {group}"
+            raise HostError(f"there is no {missing}", hint="apply again")
+        return user.uid, gid

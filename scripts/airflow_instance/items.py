@@ -1,0 +1,80 @@
+"""What is to be on the host: the desired state, one item per thing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Union
+
+# What a rendered file is to the daemons, as in the table's restart_on; "" is nothing
+# to them.
+CONFIG = "config"
+WEB_CONFIG = "web_config"
+CONNECTIONS = "connections"
+ENVIRONMENT = "environment"
+DROP_IN = "drop_in"
+
+
+@dataclass(frozen=True)
+class AccountItem:
+    """A user and its group; made when they are missing and ``create`` says so."""
+
+    user: str
+    group: str
+    home: str
+    comment: str
+    create: bool
+    origin: str
+
+
+@dataclass(frozen=True)
+class DirectoryItem:
+    """A directory. One that is there already keeps its mode and owner.
+
+    ``private`` takes it over instead when it is root's, and shuts others out; one
+    that is somebody else's is a conflict. So is a link in place of a ``real`` one,
+    with ``hint`` as the remedy; elsewhere a link is somebody's choice and stays.
+    """
+
+    path: str
+    mode: int
+    owner: str
+    group: str
+    private: bool = False
+    real: bool = False
+    hint: str = "move it out of the way"
+
+
+@dataclass(frozen=True)
+class FileItem:
+    """A file with this content, mode and owner. ``once``: an existing one stays."""
+
+    path: str
+    content: bytes = field(repr=False)
+    mode: int = 0o644
+    owner: str = "root"
+    group: str = "root"
+    kind: str = ""
+    once: bool = False
+
+
+@dataclass(frozen=True)
+class LinkItem:
+    """A symbolic link."""
+
+    path: str
+    target: str
+
+
+@dataclass(frozen=True)
+class AbsentItem:
+    """Nothing: what we rendered there goes, what someone else put there stays.
+
+    Ours is a file with our header, or a link to ``target``.
+    """
+
+    path: str
+    target: str = ""
+    kind: str = ""
+
+
+Item = Union[AccountItem, DirectoryItem, FileItem, LinkItem, AbsentItem]

@@ -1,0 +1,121 @@
+"""Every path the tool knows, in one place.
+
+AIRFLOW_INSTANCE_ROOT puts the whole host under another directory, so that
+everything can be tried without privileges. Paths that are written *into* files
+are those an instance will see; `Layout.real` says where they are now.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT_VARIABLE = "AIRFLOW_INSTANCE_ROOT"
+
+# What Airflow writes for an instance goes by these names in its home.
+CONFIG_FILE = "airflow.cfg"
+WEB_CONFIG_FILE = "webserver_config.py"
+CONNECTIONS_FILE = "connections.yaml"
+PROFILE_FILE = "bin/profile"
+
+# The launcher that every /usr/local/bin/airflow-NAME points to. Not /usr/bin:
+# that directory is dpkg's, and a later package could bring the same name.
+LAUNCHER = "/usr/share/airflow-instances/launcher"
+LAUNCHER_DIR = "/usr/local/bin"
+DEFAULT_INSTALLATION = "/usr/lib/airflow"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The paths of one host, below ``root``."""
+
+    root: Path = Path("/")
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> Layout:
+        """The layout that the environment asks for; the host itself by default."""
+        variables = os.environ if environment is None else environment
+        return cls(Path(os.path.abspath(variables.get(ROOT_VARIABLE) or "/")))
+
+    @property
+    def alternate(self) -> bool:
+        """Whether this is a directory that only looks like a host."""
+        return self.root != Path("/")
+
+    def real(self, path: str) -> Path:
+        """Where ``path``, absolute as the instance sees it, is from here."""
+        return self.root / path.lstrip("/")
+
+    def seen(self, path: Path) -> str:
+        """``path`` as the instance, and the administrator, see it."""
+        return "/" + str(path.relative_to(self.root)) if self.alternate else str(path)
+
+    # What administrators write.
+
+    @property
+    def instances_dir(self) -> Path:
+        return self.real("/etc/airflow/instances.d")
+
+    @property
+    def secrets_dir(self) -> Path:
+        return self.real("/etc/airflow/secrets.d")
+
+    @property
+    def defaults_file(self) -> Path:
+        return self.real("/etc/airflow/defaults.yaml")
+
+    def instance_file(self, name: str) -> Path:
+        return self.instances_dir / f"{name}.yaml"
+
+    def secrets_file(self, name: str) -> Path:
+        return self.secrets_dir / f"{name}.yaml"
+
+    # What the tool chose once and keeps: under /etc, because it belongs into the
+    # same backup as the declarations, and into none that expires like a cache.
+
+    def keys_file(self, name: str) -> Path:
+        return self.real(f"/etc/airflow/keys.d/{name}.yaml")
+
+    @property
+    def ports_dir(self) -> Path:
+        return self.real("/etc/airflow/ports.d")
+
+    def ports_file(self, name: str) -> Path:
+        return self.ports_dir / f"{name}.yaml"
+
+    # What the tool renders and may render again at any time.
+
+    @staticmethod
+    def environment_file(name: str) -> str:
+        """Read by systemd as root, so it is in no directory of the service user."""
+        return f"/etc/airflow/environment.d/{name}.env"
+
+    @staticmethod
+    def launcher_link(name: str) -> str:
+        return f"{LAUNCHER_DIR}/airflow-{name}"
+
+    @staticmethod
+    def drop_in(daemon: str, name: str) -> str:
+        return f"/etc/systemd/system/{unit(daemon, name)}.d/10-instance.conf"
+
+    # The tool's own state.
+
+    @property
+    def lock_file(self) -> Path:
+        return self.real("/run/airflow-instances.lock")
+
+    def dropped_dir(self, name: str, stamp: str) -> str:
+        """Where `drop` puts the declarations of an instance."""
+        return f"/var/lib/airflow-instances/dropped/{name}-{stamp}"
+
+
+def unit(daemon: str, name: str) -> str:
+    """The systemd unit of an instance's daemon; ``daemon`` "" is the instance's own."""
+    return f"airflow-{daemon}@{name}.service" if daemon else f"airflow@{name}.service"
+
+
+def data_file(name: str) -> Path:
+    """A file shipped beside this package."""
+    return Path(__file__).resolve().parent / "data" / name

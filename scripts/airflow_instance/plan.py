@@ -1,0 +1,165 @@
+"""From items to changes: what of the desired state is not so yet. Changes nothing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+
+from .changes import (
+    Change,
+    CreateGroup,
+    CreateUser,
+    FixDirectory,
+    MakeDirectory,
+    MakeLink,
+    Remove,
+    Systemctl,
+    WriteFile,
+)
+from .errors import ConflictError, InstanceError, raise_all
+from .host import Host
+from .items import DROP_IN, AbsentItem, AccountItem, DirectoryItem, FileItem, Item, LinkItem
+from .layout import unit
+from .render import is_managed
+from .tree import Status, Tree
+from .versions import Daemon, table
+
+_UNKNOWN = -1  # the id of an account that is yet to be created
+
+
+class Planner:
+    """Compares items with one host."""
+
+    def __init__(self, tree: Tree, host: Host) -> None:
+        self.tree = tree
+        self.host = host
+
+    def plan(self, items: Iterable[Item]) -> list[Change]:
+        """The changes that make ``items`` true; [] when they are.
+
+        Raises ConflictError, or Problems, for what is in the way.
+        """
+        changes: list[Change] = []
+        problems: list[InstanceError] = []
+        for item in items:
+            try:
+                changes += self._changes(item)
+            except ConflictError as error:
+                problems.append(error)
+        raise_all(problems)
+        return changes
+
+    def restarts(
+        self, name: str, daemons: Sequence[Daemon], changes: Sequence[Change]
+    ) -> list[Change]:
+        """What systemd has to be told after ``changes``: only what they concern, only what runs."""
+        kinds = {c.kind for c in changes if isinstance(c, (WriteFile, Remove)) and c.kind}
+        told: list[Change] = []
+        if DROP_IN in kinds:
+            told.append(Systemctl(("daemon-reload",)))
+        units = [unit(d.name, name) for d in daemons if kinds & d.restart_on]
+        running = self.host.active(units)
+        if running:
+            told.append(Systemctl(("try-restart", *running)))
+        return told
+
+    def stops(self, name: str) -> list[Change]:
+        """Stopping whatever of an instance runs."""
+        units = [unit("", name), *(unit(daemon.name, name) for daemon in table().daemons)]
+        running = self.host.active(units)
+        return [Systemctl(("stop", *running))] if running else []
+
+    def _changes(self, item: Item) -> Iterator[Change]:
+        if isinstance(item, AccountItem):
+            return self._account(item)
+        if isinstance(item, DirectoryItem):
+            return self._directory(item)
+        if isinstance(item, FileItem):
+            return self._file(item)
+        if isinstance(item, LinkItem):
+            return self._link(item)
+        return self._absent(item)
+
+    def _account(self, item: AccountItem) -> Iterator[Change]:
+        user, group = self.host.user(item.user), self.host.group(item.group)
+        for kind, name, found in (("user", item.user, user), ("group", item.group, group)):
+            if found is None and not item.create:
+                raise ConflictError(
+                    f"{item.origin}: there is no {kind} {name}",
+                    hint="set create_user: true, or create it first",
+                )
+        if user is not None and user.uid == 0 and not self.tree.layout.alternate:
+            raise ConflictError(
+                f"{item.origin}: {item.user} is root by another name",
+                hint="give the instance a service_user of its own",
+            )
+        if group is None:
+            yield CreateGroup(item.group)
+        if user is None:
+            yield CreateUser(item.user, item.group, item.home, item.comment)
+
+    def _directory(self, item: DirectoryItem) -> Iterator[Change]:
+        found = self.tree.status(item.path)
+        make = MakeDirectory(item.path, item.mode, item.owner, item.group)
+        if found is None:
+            yield make
+        elif found.kind == "link" and not item.private and not item.real:
+            return
+        elif found.kind != "directory":
+            what = f"a link to {found.target}" if found.kind == "link" else "there"
+            raise ConflictError(f"{item.path} is {what} and no directory", hint=item.hint)
+        elif item.private:
+            yield from self._private(item, found)
+
+    def _private(self, item: DirectoryItem, found: Status) -> Iterator[Change]:
+        uid, gid = self._ids(item.owner, item.group)
+        # Who runs this may have made it; that is root, but for an alternate root.
+        if found.uid not in (0, uid, os.geteuid()):
+            raise ConflictError(
+                f"{item.path} belongs to user {found.uid}, not to {item.owner}",
+                hint=f"chown {item.owner}:{item.group} {item.path}, if it is the instance's",
+            )
+        if found.uid != uid or found.gid != gid or found.mode & 0o007:
+            mode = found.mode & ~0o007 if found.uid == uid else item.mode
+            yield FixDirectory(item.path, mode, item.owner, item.group)
+
+    def _file(self, item: FileItem) -> Iterator[Change]:
+        found = self.tree.status(item.path)
+        if found is not None and found.kind == "directory":
+            raise ConflictError(f"{item.path} is a directory", hint="move it out of the way")
+        old = self.tree.read(item.path) if found is not None and found.kind == "file" else None
+        if old is not None and found is not None:
+            same = (found.uid, found.gid) == self._ids(item.owner, item.group)
+            if found.mode == item.mode and same and (item.once or old == item.content):
+                return
+        content = old if item.once and old is not None else item.content
+        yield WriteFile(item.path, content, old, item.mode, item.owner, item.group, item.kind)
+
+    def _link(self, item: LinkItem) -> Iterator[Change]:
+        found = self.tree.status(item.path)
+        if found is None:
+            yield MakeLink(item.path, item.target)
+        elif found.kind == "link":
+            if found.target != item.target:
+                yield MakeLink(item.path, item.target, old=found.target)
+        elif found.kind == "directory" and self.tree.is_empty(item.path):
+            yield MakeLink(item.path, item.target, over_directory=True)
+        else:
+            raise ConflictError(
+                f"{item.path} is there and is not ours", hint="move it out of the way"
+            )
+
+    def _absent(self, item: AbsentItem) -> Iterator[Change]:
+        found = self.tree.status(item.path)
+        if found is None:
+            return
+        if item.target:
+            ours = found.kind == "link" and found.target == item.target
+        else:
+            ours = is_managed(self.tree.read(item.path) or b"")
+        if ours:
+            yield Remove(item.path, item.kind)
+
+    def _ids(self, owner: str, group: str) -> tuple[int, int]:
+        user, gid = self.host.user(owner), self.host.group(group)
+        return (_UNKNOWN if user is None else user.uid, _UNKNOWN if gid is None else gid)

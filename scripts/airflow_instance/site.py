@@ -1,0 +1,237 @@
+"""One host with its instances: from files to plans. What the commands start from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from . import declaration, desired, host, keys, ports
+from .changes import Change
+from .declaration import Declared
+from .errors import ConflictError, InstanceError, raise_all
+from .facts import Facts
+from .host import Host
+from .installation import Installation
+from .installation import find as find_installation
+from .instance import Instance
+from .items import DirectoryItem, FileItem, Item
+from .layout import Layout
+from .parameters import expand
+from .plan import Planner
+from .ports import Claim
+from .resolve import needed_keys, resolve
+from .tree import Tree
+
+
+@dataclass(frozen=True)
+class InstancePlan:
+    """What has to be done for one instance. ``instance`` is None when it is to be absent."""
+
+    name: str
+    changes: tuple[Change, ...]
+    warnings: tuple[str, ...] = ()
+    instance: Instance | None = None
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """What another instance has that no second one may have."""
+
+    name: str
+    claims: tuple[Claim, ...]
+    home: str
+    database: tuple[str, str, str]
+    applied: bool  # whether it was there before this run
+
+
+@dataclass
+class Site:
+    """A host: where it is, what it is, and how to change it."""
+
+    layout: Layout
+    facts: Facts
+    host: Host
+    can_bind: Callable[[int], bool] = ports.can_bind
+    _fresh: dict[str, dict[str, int]] = field(default_factory=dict)
+    _known: list[Neighbour] | None = None
+
+    @classmethod
+    def here(cls) -> Site:
+        """This host, or the alternate root that the environment names."""
+        layout = Layout.from_environment()
+        return cls(layout, Facts.of_this_host(), host.of(layout))
+
+    @property
+    def tree(self) -> Tree:
+        return Tree(self.layout)
+
+    @property
+    def planner(self) -> Planner:
+        return Planner(self.tree, self.host)
+
+    # Looking at one instance.
+
+    def load(self, name: str, *, secrets: bool = True) -> Declared:
+        """The declaration of ``name``; raises what `declaration.load` raises."""
+        return declaration.load(self.layout, name, secrets=secrets)
+
+    def installation(self, declared: Declared) -> Installation:
+        """The Airflow it runs; raises InstallationError when there is none."""
+        parameters, _ = expand(declared, self.facts)
+        return find_installation(self.layout, str(parameters[("installation",)].value))
+
+    def view(self, declared: Declared) -> Instance:
+        """The instance as it is, nothing made for it. Keys are in it when they may be read."""
+        kept = keys.load(self.layout, declared.name)[1] if declared.complete else {}
+        return resolve(
+            declared,
+            self.facts,
+            self.installation(declared),
+            kept,
+            self._ports(declared, ports.load(self.layout, declared.name)),
+        )
+
+    # Planning.
+
+    def plan(self, wanted: Sequence[str] = ()) -> tuple[list[InstancePlan], list[str]]:
+        """What makes ``wanted``, or all instances, as they are declared; and warnings.
+
+        Everything is checked before anything is returned: one malformed file among
+        those wanted, and there is no plan.
+
+        Raises what `declaration.load_all`, `resolve` and `Planner.plan` raise.
+        """
+        self._known = None  # files may have changed since the last plan
+        self._fresh.clear()
+        loaded, warnings = declaration.load_all(self.layout, wanted)
+        plans: list[InstancePlan] = []
+        problems: list[InstanceError] = []
+        for declared in loaded:
+            try:
+                plans.append(self._plan(declared))
+            except InstanceError as error:
+                problems.append(error)
+        raise_all(problems)
+        return plans, warnings
+
+    def retire(self, name: str) -> list[Change]:
+        """What takes an instance's rendered things away."""
+        changes = self.planner.plan(desired.retired_items(name))
+        return [*self.planner.stops(name), *changes, *self.planner.restarts(name, (), changes)]
+
+    def _plan(self, declared: Declared) -> InstancePlan:
+        if declared.absent:
+            changes = self.retire(declared.name)
+            return InstancePlan(declared.name, tuple(changes), declared.warnings)
+        instance, made = self._prepare(declared)
+        changes = self.planner.plan([*made, *desired.items(instance)])
+        changes += self.planner.restarts(instance.name, instance.daemons, changes)
+        return InstancePlan(declared.name, tuple(changes), instance.warnings, instance)
+
+    def _prepare(self, declared: Declared) -> tuple[Instance, list[Item]]:
+        """The instance with keys and ports, and the files that keep these."""
+        name, layout = declared.name, self.layout
+        parameters, _ = expand(declared, self.facts)
+        installation = self.installation(declared)
+        text, kept = keys.load(layout, name)
+        text, kept = keys.complete(text, kept, needed_keys(declared, parameters, installation))
+        own = self._allocate(declared, int(str(parameters[("port_range_start",)].value)))
+        instance = resolve(declared, self.facts, installation, kept, self._ports(declared, own))
+        self._check_neighbours(declared, instance, own)
+        made: list[Item] = [
+            DirectoryItem(layout.seen(layout.secrets_dir), 0o700, "root", "root"),
+            DirectoryItem(layout.seen(layout.keys_file(name).parent), 0o700, "root", "root"),
+            FileItem(layout.seen(layout.ports_file(name)), ports.render(own).encode()),
+        ]
+        if text:
+            path = layout.seen(layout.keys_file(name))
+            made.append(FileItem(path, text.encode(), 0o600))
+        return instance, made
+
+    @staticmethod
+    def _ports(declared: Declared, allocated: dict[str, int]) -> dict[str, int]:
+        """The allocated ports with the fixed ones on top."""
+        return {c.slot: c.port for c in ports.claims("", declared.leaves, allocated, "")}
+
+    def _allocate(self, declared: Declared, start: int) -> dict[str, int]:
+        taken = {c.port for n in self._others(declared.name) for c in n.claims}
+        own = ports.allocate(
+            ports.load(self.layout, declared.name),
+            ports.explicit(declared.leaves),
+            taken,
+            start,
+            self.can_bind,
+        )
+        # Until it is written, others of the same run have to know of it.
+        self._fresh[declared.name] = own
+        return own
+
+    def _check_neighbours(
+        self, declared: Declared, instance: Instance, own: dict[str, int]
+    ) -> None:
+        # First come, first served: who was never applied cannot stop who was.
+        applied = bool(ports.load(self.layout, declared.name))
+        others = [o for o in self._others(declared.name) if o.applied or not applied]
+        where = self.layout.seen(self.layout.ports_file(declared.name))
+        claims = ports.claims(declared.name, declared.leaves, own, where)
+        ports.check(claims, [claim for other in others for claim in other.claims])
+        for other in others:
+            origin = instance.parameters[("airflow_home",)].origin
+            if f"{instance.home}/".startswith(f"{other.home}/") or f"{other.home}/".startswith(
+                f"{instance.home}/"
+            ):
+                raise ConflictError(
+                    f"{origin}: the home {instance.home} and {other.name}'s, {other.home}, "
+                    "are not apart",
+                    hint="give each instance a directory of its own",
+                )
+            if instance.database.kind != "sqlite" and other.database == _database_of(instance):
+                raise ConflictError(
+                    f"{instance.parameters[('db',)].origin}: the database "
+                    f"{instance.database.name} is {other.name}'s already",
+                    hint="set another db_name",
+                )
+
+    def _others(self, name: str) -> list[Neighbour]:
+        """The other declared instances, as far as their files can be read."""
+        found = []
+        for neighbour in self._neighbours():
+            if neighbour.name != name:
+                fresh = self._fresh.get(neighbour.name)
+                found.append(self._neighbour(neighbour.name, fresh) if fresh else neighbour)
+        return [neighbour for neighbour in found if neighbour is not None]
+
+    def _neighbours(self) -> list[Neighbour]:
+        if self._known is None:
+            names, _, _ = declaration.listed(self.layout)
+            found = [self._neighbour(name, None) for name in names]
+            self._known = [neighbour for neighbour in found if neighbour is not None]
+        return self._known
+
+    def _neighbour(self, name: str, allocated: dict[str, int] | None) -> Neighbour | None:
+        try:
+            declared = self.load(name, secrets=False)
+            if declared.absent:
+                return None
+            kept = ports.load(self.layout, name)
+            allocated = allocated or kept
+            where = self.layout.seen(self.layout.ports_file(name))
+            parameters, _ = expand(declared, self.facts)
+        except InstanceError:
+            # Its own apply says what is wrong with it; it must not stop this one.
+            return None
+        home, *database = (
+            str(parameters[(key,)].value) for key in ("airflow_home", "db", "db_host", "db_name")
+        )
+        return Neighbour(
+            name=name,
+            claims=tuple(ports.claims(name, declared.leaves, allocated, where)),
+            home=home,
+            database=(database[0], database[1], database[2]),
+            applied=bool(kept),
+        )
+
+
+def _database_of(instance: Instance) -> tuple[str, str, str]:
+    database = instance.database
+    return database.kind, database.host, database.name

@@ -1,0 +1,177 @@
+"""data/versions.yaml as typed values: what a version of Airflow calls things."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Union, cast
+
+from .errors import InstallationError
+from .layout import data_file
+from .yamlevents import load_data
+
+Value = Union[str, int, bool, None]
+Option = tuple[str, str]
+OLDEST = (2, 1)
+
+
+@dataclass(frozen=True, order=True)
+class Version:
+    """A version of Airflow; what is behind the three numbers does not order."""
+
+    numbers: tuple[int, ...]
+    text: str = ""
+
+    def __str__(self) -> str:
+        return self.text or ".".join(map(str, self.numbers))
+
+    def at_least(self, since: str) -> bool:
+        return self.numbers >= _numbers(since)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A row of the table: how a purpose is spelled and what it is by default."""
+
+    purpose: str
+    spellings: tuple[tuple[str, str], ...]
+    values: tuple[tuple[str, Value], ...]
+    when: str = ""
+    unless: str = ""
+    port: str = ""
+    generate: str = ""
+
+    def option(self, version: Version) -> Option | None:
+        """Section and option in ``version``; None when it has none."""
+        return split(cast(str, _latest(self.spellings, version) or ""))
+
+    def value(self, version: Version) -> Value:
+        return cast(Value, _latest(self.values, version))
+
+    def options(self) -> set[Option]:
+        """Every spelling any version has."""
+        return {option for _, text in self.spellings if (option := split(text))}
+
+
+@dataclass(frozen=True)
+class Daemon:
+    """A process of an instance."""
+
+    name: str
+    command: tuple[str, ...]
+    since: str
+    until: str
+    when: str
+    port: str
+    restart_on: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Table:
+    """All of data/versions.yaml."""
+
+    settings: tuple[Setting, ...]
+    daemons: tuple[Daemon, ...]
+    free_sections: frozenset[str]
+    database: tuple[tuple[str, Mapping[str, tuple[str, ...]]], ...]
+
+    def setting(self, purpose: str) -> Setting:
+        return next(setting for setting in self.settings if setting.purpose == purpose)
+
+    def option(self, purpose: str, version: Version) -> Option | None:
+        return self.setting(purpose).option(version)
+
+    def daemons_of(self, version: Version, conditions: frozenset[str]) -> tuple[Daemon, ...]:
+        """The processes that an instance of ``version`` has under ``conditions``."""
+        return tuple(
+            daemon
+            for daemon in self.daemons
+            if version.at_least(daemon.since)
+            and not (daemon.until and version.at_least(daemon.until))
+            and (not daemon.when or daemon.when in conditions)
+        )
+
+    def database_commands(self, version: Version) -> Mapping[str, tuple[str, ...]]:
+        """The airflow arguments for init, upgrade, check and pending."""
+        return cast(Mapping[str, tuple[str, ...]], _latest(self.database, version))
+
+
+def parse(text: str) -> Version:
+    """The version written as ``text``.
+
+    Raises InstallationError when it is none, or older than any we know.
+    """
+    match = re.match(r"\d+(?:\.\d+)*", text)
+    if not match:
+        raise InstallationError(f"{text!r} is no version of Airflow")
+    numbers = tuple(int(part) for part in match[0].split("."))[:3]
+    numbers += (0,) * (3 - len(numbers))
+    if numbers < OLDEST:
+        raise InstallationError(
+            f"Airflow {text} is older than the oldest supported, {'.'.join(map(str, OLDEST))}",
+            hint="install a newer airflow package",
+        )
+    return Version(numbers, text)
+
+
+def split(option: str) -> Option | None:
+    """``section.option`` as a pair; None for "".
+
+    >>> split("core.parallelism")
+    ('core', 'parallelism')
+    """
+    section, _, name = option.partition(".")
+    return (section, name) if name else None
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split("."))
+
+
+def _latest(rows: tuple[tuple[str, Any], ...], version: Version) -> Any:
+    """The row of the newest version that ``version`` has reached."""
+    reached = [value for since, value in rows if version.at_least(since)]
+    return reached[-1] if reached else None
+
+
+def _by_version(data: object) -> tuple[tuple[str, Any], ...]:
+    if not isinstance(data, dict):
+        return () if data is None else (("2.1", data),)
+    return tuple(sorted(data.items(), key=lambda row: _numbers(row[0])))
+
+
+@functools.lru_cache(maxsize=1)
+def table() -> Table:
+    """The shipped table."""
+    data = cast("dict[str, Any]", load_data(data_file("versions.yaml").read_text("utf-8")))
+    settings = tuple(
+        Setting(
+            purpose=purpose,
+            spellings=tuple((since, text or "") for since, text in _by_version(row["key"])),
+            values=_by_version(row.get("value")),
+            when=row.get("when", ""),
+            unless=row.get("unless", ""),
+            port=row.get("port", ""),
+            generate=row.get("generate", ""),
+        )
+        for purpose, row in data["settings"].items()
+    )
+    daemons = tuple(
+        Daemon(
+            name=name,
+            command=tuple(row["command"]),
+            since=row.get("since", "2.1"),
+            until=row.get("until", ""),
+            when=row.get("when", ""),
+            port=row.get("port", ""),
+            restart_on=frozenset(row["restart_on"]),
+        )
+        for name, row in data["daemons"].items()
+    )
+    database = tuple(
+        (since, {verb: tuple(words) for verb, words in row.items()})
+        for since, row in _by_version(data["database"])
+    )
+    return Table(settings, daemons, frozenset(data["free_sections"]), database)
