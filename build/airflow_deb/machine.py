@@ -37,7 +37,11 @@ class Machine:
 
     def __enter__(self) -> Machine:
         container.prepare(self.spec)
-        self.boot()
+        try:
+            self.boot()
+        except BaseException:
+            self.stop()
+            raise
         return self
 
     def __exit__(
