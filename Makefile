@@ -18,6 +18,10 @@ help: ## list the targets and the settings
 deb: ## build the package: VERSION= [SUITE= DRY_RUN=1 FAST=1 COMPRESS=best KEEP=1 SHELL_ON_FAIL=1]
 	@$(BUILDER) deb
 
+.PHONY: shell
+shell: ## a shell in the container of a build that failed or that KEEP=1 kept: VERSION= [SUITE=]
+	@$(BUILDER) shell
+
 .PHONY: tools
 tools: ## make this machine ready: Debian packages and the builder's own Python tools
 	@$(BUILDER) tools

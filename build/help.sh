@@ -14,7 +14,7 @@ Settings, as NAME=value behind the target:
   DRY_RUN=1      print the plan and do nothing
   FAST=1         no compression and no lintian (for development)
   COMPRESS       best, or method:level such as xz:6; without it the suite's
-  KEEP=1         keep the build's directory
+  KEEP=1         keep the build's directory, which `make shell` opens
   SHELL_ON_FAIL=1  open a shell in the container when the build fails
   NO_WAIT=1      fail when somebody else is building the same cell
   MIRROR         the Debian mirror to make roots from; without it mmdebstrap's default

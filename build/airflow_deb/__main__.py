@@ -19,7 +19,7 @@ from .errors import AirflowDebError
 def main() -> int:
     """Run the command of this process; its exit status."""
     parser = argparse.ArgumentParser(prog="airflow-deb", description="see `make help`")
-    parser.add_argument("command", choices=("deb", "lock", "lock-tools"))
+    parser.add_argument("command", choices=("deb", "shell", "lock", "lock-tools"))
     command = parser.parse_args().command
     try:
         run_command(command)
@@ -47,9 +47,11 @@ def run_command(command: str) -> None:
     if command == "lock":
         cell = matrix.cell(wanted.version, wanted.suite)
         locks.make(places, matrix, cell, constraints=wanted.constraints, resolver=wanted.resolver)
-    elif command == "deb":
+    else:
         recipe = make.recipe(places, matrix, wanted)
-        if wanted.dry_run:
+        if command == "shell":
+            make.shell(places, recipe, uv, wanted)
+        elif wanted.dry_run:
             make.show(make.plan(places, recipe, uv))
         else:
             make.deb(places, recipe, uv, wanted)

@@ -162,8 +162,12 @@ def again(
 
 def shell_on_fail(spec: Spec) -> None:
     """With SHELL_ON_FAIL=1 open a shell in ``spec``'s container, as it was left."""
-    if os.environ.get("SHELL_ON_FAIL") != "1" or not sys.stdin.isatty():
-        return
+    if os.environ.get("SHELL_ON_FAIL") == "1" and sys.stdin.isatty():
+        shell(spec)
+
+
+def shell(spec: Spec) -> None:
+    """Open an interactive shell in ``spec``'s container, on what is in its scratch."""
     log.info(f"  a shell in {spec.name}; leave it with exit")
     words = nspawn(spec, "--as-pid2", "--console=interactive", f"--chdir={spec.workdir}")
     os.spawnvp(os.P_WAIT, "sudo" if os.geteuid() else words[0], privileged([*words, "bash"]))

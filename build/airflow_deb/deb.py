@@ -10,7 +10,7 @@ from pathlib import Path
 
 from . import container, log
 from .container import Bind, Spec
-from .errors import BuildError, VerifyError
+from .errors import BuildError, UsageError, VerifyError
 from .paths import Paths
 from .stage import Recipe, write
 from .wheels import Wheel, gather
@@ -105,6 +105,18 @@ def publish(artifacts: Sequence[Path], target: Path) -> list[Path]:
         shutil.copyfile(artifact, partial)
         published.append(partial.replace(target / artifact.name))
     return published
+
+
+def open_shell(spec: Spec) -> None:
+    """Open a shell in the container that KEEP=1, or a failure, has left.
+
+    Raises UsageError when there is none.
+    """
+    if not spec.upper.is_dir():
+        raise UsageError(
+            f"there is no build in {spec.scratch}", hint="one that fails, or KEEP=1, leaves one"
+        )
+    container.shell(spec)
 
 
 def installed_size(upper: Path, source_name: str) -> int:

@@ -132,6 +132,17 @@ def deb(paths: Paths, recipe: Recipe, uv: Path, settings: Settings) -> Record:
         return _deb(paths, recipe, uv, settings, where)
 
 
+def shell(paths: Paths, recipe: Recipe, uv: Path, settings: Settings) -> None:
+    """Open a shell in the container of ``recipe``'s last build, if it was left.
+
+    Raises UsageError when there is none, BusyError while it is being built.
+    """
+    cell = recipe.cell.name
+    root = roots.root(recipe.cell.suite, "buildd", recipe.build_packages).path(paths)
+    with busy.hold(paths.cache / "run" / f"{cell}.lock", cell, wait=settings.wait):
+        debian.open_shell(debian.specification(paths, recipe, root, uv))
+
+
 def _deb(paths: Paths, recipe: Recipe, uv: Path, settings: Settings, where: Path) -> Record:
     cell = recipe.cell
     stamp = time.strftime("%Y%m%d-%H%M%S")
@@ -162,7 +173,7 @@ def _deb(paths: Paths, recipe: Recipe, uv: Path, settings: Settings, where: Path
     found = _record(recipe, published, timings, spec.upper)
     record.save(where, found)
     if settings.keep:
-        log.info(f"  KEEP=1: the build is in {spec.upper}")
+        log.info(f"  KEEP=1: the build is in {spec.upper}; `make shell` opens its container")
     else:
         _clear(paths, cell)
     _summary(found, where)

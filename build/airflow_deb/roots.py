@@ -6,18 +6,25 @@ A root is only ever a read-only layer; see container.py.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from . import busy, log
 from .container import namespace, remove
+from .errors import AirflowDebError, BuildError, NetworkError
 from .paths import Paths
 from .run import require, run
 from .versions import Suite
 
 # Raise it when the way a root is made changes: it is part of every root's key.
 _FORMAT = "1"
+# What apt prints when it is the mirror's or the network's fault.
+_UNREACHABLE = re.compile(
+    r"Temporary failure resolving|Could not (resolve|connect)|Connection (failed|refused|timed out)"
+    r"|Unable to connect|Network is unreachable|Failed to fetch",
+)
 
 
 @dataclass(frozen=True)
@@ -48,7 +55,8 @@ def ensure(paths: Paths, wanted: Root, step: log.Step | None = None) -> Path:
     """The directory of ``wanted``, made now when the cache does not have it.
 
     Two builds that need the same root make it once: the second waits.
-    Raises BuildError when mmdebstrap fails (its log names the package).
+    Raises NetworkError when the mirror cannot be reached, BuildError when
+    mmdebstrap fails for another reason.
     """
     target = wanted.path(paths)
     if target.is_dir():
@@ -59,12 +67,15 @@ def ensure(paths: Paths, wanted: Root, step: log.Step | None = None) -> Path:
             return target
         partial = target.with_suffix(".partial")
         remove(partial)
-        run(
-            [*namespace(), *_mmdebstrap(wanted, partial)],
-            root=True,
-            on_line=step.progress if step else None,
-            env={"SOURCE_DATE_EPOCH": "0", "DEBIAN_FRONTEND": "noninteractive"},
-        )
+        try:
+            run(
+                [*namespace(), *_mmdebstrap(wanted, partial)],
+                root=True,
+                on_line=step.progress if step else lambda line: None,
+                env={"SOURCE_DATE_EPOCH": "0", "DEBIAN_FRONTEND": "noninteractive"},
+            )
+        except BuildError as error:
+            raise explained(error, target.name) from error
         run(["mv", "-T", partial, target], root=True)
     return target
 
@@ -79,6 +90,19 @@ def installed(path: Path) -> dict[str, str]:
         elif line.startswith("Version: "):
             found[name] = line[9:]
     return found
+
+
+def explained(error: BuildError, name: str) -> AirflowDebError:
+    """What mmdebstrap's failure to make the root ``name`` was about (pure)."""
+    if _UNREACHABLE.search(error.detail):
+        return NetworkError(
+            f"the Debian mirror cannot be reached for the root {name}",
+            hint="check the network and the proxy, or set MIRROR",
+            detail=error.detail,
+        )
+    return BuildError(
+        f"mmdebstrap could not make the root {name}", hint=log.where(), detail=error.detail
+    )
 
 
 def _mmdebstrap(wanted: Root, target: Path) -> list[str]:
