@@ -129,7 +129,8 @@ class Site:
             for unit in self.daemons
         ]
         script = (
-            f"find {self.home}/logs -name '*.log' ! -path '*/scheduler/*' -print0 | xargs -0r tail"
+            f"find {self.home}/logs -name '*.log' ! -path '*/scheduler/*'"
+            " ! -path '*/dag_processor_manager/*' -print0 | xargs -0r tail"
         )
         parts.append("--- task logs\n" + self.machine.shell(script, check=False).stdout[-8000:])
         return "\n".join(parts)

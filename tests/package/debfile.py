@@ -7,6 +7,7 @@ since a user who is not root could not restore them.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import posixpath
 import subprocess
 import tarfile
@@ -75,6 +76,11 @@ class Deb:
         """The content of the regular file ``path``."""
         assert path in self.members, f"{path} is not in the package"
         return (self.unpacked / path.lstrip("/")).read_bytes()
+
+
+def listing(faults: Iterable[object]) -> str:
+    """The first of many faults, a line each; pytest would show one, or take minutes."""
+    return "\n".join(str(fault) for fault in itertools.islice(faults, 20))
 
 
 def open_deb(deb: Path, target: Path, needles: Sequence[str]) -> Deb:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from tests.artifact import Artifact
-from tests.package.debfile import Deb
+from tests.package.debfile import Deb, listing
 
 from airflow_deb import container, make, paths, roots, settings, versions
 from airflow_deb.container import Bind, Spec
@@ -50,14 +50,14 @@ def bytecode(deb: Deb, artifact: Artifact) -> dict[str, Any]:
 
 def test_every_module_is_compiled(bytecode: dict[str, Any], expectations: dict[str, Any]) -> None:
     """But those that the suite's own compiler refuses, which are known."""
-    assert bytecode["uncompiled"] == []
+    assert not bytecode["uncompiled"], listing(bytecode["uncompiled"])
     assert bytecode["refused"] == expectations["not_python"]
 
 
 def test_bytecode_is_valid(bytecode: dict[str, Any], deb: Deb) -> None:
     """This Python's, of exactly this source, never to be checked, under its final path."""
-    assert bytecode["wrong"] == {}
-    assert bytecode["orphans"] == []
+    assert not bytecode["wrong"], listing(bytecode["wrong"].items())
+    assert not bytecode["orphans"], listing(bytecode["orphans"])
     assert bytecode["checked"] == sum(path.endswith(".pyc") for path in deb.files)
 
 
@@ -74,7 +74,7 @@ def test_no_code_for_other_platforms(deb: Deb) -> None:
             foreign[path] = "Windows"
         elif head[:4] in _MACH_O or (head.startswith(_FAT[0]) and not path.endswith(_FAT[1])):
             foreign[path] = "macOS"
-    assert foreign == {}
+    assert not foreign, listing(foreign.items())
 
 
 def test_there_is_compiled_code(deb: Deb) -> None:
