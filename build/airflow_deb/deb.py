@@ -86,11 +86,15 @@ def build(
 def lint(spec: Spec) -> str:
     """Run the suite's own lintian on what was built; its verdict in a few words.
 
-    Raises VerifyError when it finds an error or a warning.
+    Raises VerifyError when it finds an error or a warning, BuildError when
+    it breaks off.
     """
     try:
         done = container.again(spec, ["sh", "-euc", _LINTIAN], on_line=lambda line: None)
     except BuildError as error:
+        if not re.search(r"^[EW]: ", error.detail, re.MULTILINE):
+            error.message = "lintian did not come to its end"
+            raise
         raise VerifyError("lintian found errors or warnings", detail=error.detail) from error
     overridden = re.search(r"^N: (\d+ \w+ overridden)", done.stdout, re.MULTILINE)
     return "lintian: no error, no warning" + (f", {overridden[1]}" if overridden else "")

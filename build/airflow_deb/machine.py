@@ -92,21 +92,20 @@ class Machine:
         """Power it off; kill it when that takes too long."""
         if self._process is None or self._process.poll() is not None:
             return
-        if self.leader:
-            run(
-                ["kill", "-s", str(int(signal.SIGRTMIN) + 4), str(self.leader)],
-                root=True,
-                check=False,
-            )
+        leader, self.leader = self.leader, 0  # From here on no command gets in.
+        if leader:
+            _end_commands(leader)
+            number = str(int(signal.SIGRTMIN) + 4)
+            run(["kill", "-s", number, str(leader)], root=True, check=False)
         try:
             self._process.wait(timeout=30)
         except subprocess.TimeoutExpired:
             container.kill_leftovers(self.spec.scratch)
-            if self.leader:
-                run(["kill", "-KILL", str(self.leader)], root=True, check=False)
+            if leader:
+                _end_commands(leader)
+                run(["kill", "-KILL", str(leader)], root=True, check=False)
             self._process.wait(timeout=30)
         self._process = None
-        self.leader = 0
 
     def call(
         self,
@@ -152,6 +151,15 @@ class Machine:
         home = f"/home/{user}" if user else "/root"
         base = {"PATH": container.PATH, "LANG": "C.UTF-8", "HOME": home, "TERM": "dumb"}
         return {**base, **(env or {})}
+
+
+def _end_commands(leader: int) -> None:
+    """End the commands that still run in the container of ``leader``.
+
+    On its way down systemd stops all processes before it kills them, and
+    nsenter stops itself with its child: neither would ever end.
+    """
+    run(["pkill", "-KILL", "-f", f"^nsenter --target {leader} "], root=True, check=False)
 
 
 def _leader(pid: int) -> int:
