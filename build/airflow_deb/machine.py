@@ -127,7 +127,7 @@ class Machine:
         if user:
             inner += ["setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups"]
         inner += ["sh", "-c", f'cd {shlex.quote(workdir)} && exec "$@"', "sh", *command]
-        enter = ["nsenter", "--target", str(self.leader), "--all", "--root", "--", *inner]
+        enter = ["nsenter", "--target", str(self.leader), "--all", "--root", "--wd", "--", *inner]
         return run(enter, root=True, check=check)
 
     def shell(
