@@ -106,6 +106,8 @@ class Engine:
             self._remove(change)
         elif isinstance(change, Systemctl):
             self.host.systemctl(*change.arguments)
+            if change.arguments[0] == "start":
+                self._undo.append(lambda: self.host.systemctl("stop", *change.arguments[1:]))
 
     def _fix(self, change: FixDirectory) -> None:
         before = self.tree.status(change.path)

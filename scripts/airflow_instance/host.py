@@ -46,6 +46,10 @@ class Host(Protocol):
     def delete_group(self, name: str) -> None:
         """Take back `create_group`."""
 
+    @property
+    def can_start(self) -> bool:
+        """Whether there is a systemd to start units; in a plain container there is none."""
+
     def active(self, units: Sequence[str]) -> list[str]:
         """Those of ``units`` that are running or starting."""
 
@@ -107,8 +111,12 @@ class RealHost:
     def delete_group(self, name: str) -> None:
         run(["groupdel", name])
 
+    @property
+    def can_start(self) -> bool:
+        return os.path.isdir("/run/systemd/system")
+
     def active(self, units: Sequence[str]) -> list[str]:
-        if not units or not os.path.isdir("/run/systemd/system"):
+        if not units or not self.can_start:
             return []
         done = subprocess.run(
             ["systemctl", "is-active", "--", *units],
@@ -123,7 +131,7 @@ class RealHost:
 
     def systemctl(self, *arguments: str) -> None:
         # In a container without systemd there is nothing to tell.
-        if os.path.isdir("/run/systemd/system"):
+        if self.can_start:
             run(["systemctl", *arguments])
 
 
@@ -164,6 +172,10 @@ class PaperHost:
 
     def delete_group(self, name: str) -> None:
         self._delete(self.groups, name)
+
+    @property
+    def can_start(self) -> bool:
+        return False
 
     def active(self, units: Sequence[str]) -> list[str]:
         return []

@@ -77,4 +77,18 @@ class AbsentItem:
     kind: str = ""
 
 
-Item = Union[AccountItem, DirectoryItem, FileItem, LinkItem, AbsentItem]
+@dataclass(frozen=True)
+class EnabledItem:
+    """A unit that ``wanted_by``, a target or a service, brings up; or, not ``enabled``, no more.
+
+    ``now``: it is started at once, too, or stopped. For timers; a daemon is started
+    by people, or at boot.
+    """
+
+    unit: str
+    wanted_by: str
+    enabled: bool = True
+    now: bool = True
+
+
+Item = Union[AccountItem, DirectoryItem, FileItem, LinkItem, AbsentItem, EnabledItem]

@@ -25,6 +25,8 @@ PROFILE_FILE = "bin/profile"
 LAUNCHER = "/usr/share/airflow-instances/launcher"
 LAUNCHER_DIR = "/usr/local/bin"
 DEFAULT_INSTALLATION = "/usr/lib/airflow"
+# Where packages have their units. With /usr merged, /lib is the same directory.
+UNIT_DIR = "/lib/systemd/system"
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,17 @@ class Layout:
     @staticmethod
     def launcher_link(name: str) -> str:
         return f"{LAUNCHER_DIR}/airflow-{name}"
+
+    @staticmethod
+    def wanted_link(unit_name: str, wanted_by: str) -> str:
+        """What `systemctl enable` makes for an instance of a template."""
+        return f"/etc/systemd/system/{wanted_by}.wants/{unit_name}"
+
+    @staticmethod
+    def template(unit_name: str) -> str:
+        """The shipped template of a unit such as airflow-webserver@NAME.service."""
+        stem, _, rest = unit_name.partition("@")
+        return f"{UNIT_DIR}/{stem}@.{rest.rpartition('.')[2]}"
 
     @staticmethod
     def drop_in(daemon: str, name: str) -> str:

@@ -18,8 +18,17 @@ from .changes import (
 )
 from .errors import ConflictError, InstanceError, raise_all
 from .host import Host
-from .items import DROP_IN, AbsentItem, AccountItem, DirectoryItem, FileItem, Item, LinkItem
-from .layout import unit
+from .items import (
+    DROP_IN,
+    AbsentItem,
+    AccountItem,
+    DirectoryItem,
+    EnabledItem,
+    FileItem,
+    Item,
+    LinkItem,
+)
+from .layout import Layout, unit
 from .render import is_managed
 from .tree import Status, Tree
 from .versions import Daemon, table
@@ -49,19 +58,21 @@ class Planner:
         raise_all(problems)
         return changes
 
-    def restarts(
+    def in_order(
         self, name: str, daemons: Sequence[Daemon], changes: Sequence[Change]
     ) -> list[Change]:
-        """What systemd has to be told after ``changes``: only what they concern, only what runs."""
+        """``changes``, and behind them what systemd has to be told: only what they
+        concern, only what runs."""
         kinds = {c.kind for c in changes if isinstance(c, (WriteFile, Remove)) and c.kind}
-        told: list[Change] = []
+        told = [c for c in changes if isinstance(c, Systemctl)]
+        found: list[Change] = [c for c in changes if not isinstance(c, Systemctl)]
         if DROP_IN in kinds:
-            told.append(Systemctl(("daemon-reload",)))
+            found.append(Systemctl(("daemon-reload",)))
         units = [unit(d.name, name) for d in daemons if kinds & d.restart_on]
         running = self.host.active(units)
         if running:
-            told.append(Systemctl(("try-restart", *running)))
-        return told
+            found.append(Systemctl(("try-restart", *running)))
+        return [*found, *told]
 
     def stops(self, name: str) -> list[Change]:
         """Stopping whatever of an instance runs."""
@@ -78,6 +89,8 @@ class Planner:
             return self._file(item)
         if isinstance(item, LinkItem):
             return self._link(item)
+        if isinstance(item, EnabledItem):
+            return self._enabled(item)
         return self._absent(item)
 
     def _account(self, item: AccountItem) -> Iterator[Change]:
@@ -159,6 +172,18 @@ class Planner:
             ours = is_managed(self.tree.read(item.path) or b"")
         if ours:
             yield Remove(item.path, item.kind)
+
+    def _enabled(self, item: EnabledItem) -> Iterator[Change]:
+        link = Layout.wanted_link(item.unit, item.wanted_by)
+        template = Layout.template(item.unit)
+        if item.enabled:
+            yield from self._link(LinkItem(link, template))
+        else:
+            yield from self._absent(AbsentItem(link, template))
+        if item.now and bool(self.host.active([item.unit])) is not item.enabled:
+            if item.enabled and not self.host.can_start:
+                return
+            yield Systemctl(("start" if item.enabled else "stop", item.unit))
 
     def _ids(self, owner: str, group: str) -> tuple[int, int]:
         user, gid = self.host.user(owner), self.host.group(group)

@@ -117,7 +117,7 @@ class Site:
     def retire(self, name: str) -> list[Change]:
         """What takes an instance's rendered things away."""
         changes = self.planner.plan(desired.retired_items(name))
-        return [*self.planner.stops(name), *changes, *self.planner.restarts(name, (), changes)]
+        return [*self.planner.stops(name), *self.planner.in_order(name, (), changes)]
 
     def _plan(self, declared: Declared) -> InstancePlan:
         if declared.absent:
@@ -125,7 +125,7 @@ class Site:
             return InstancePlan(declared.name, tuple(changes), declared.warnings)
         instance, made = self._prepare(declared)
         changes = self.planner.plan([*made, *desired.items(instance)])
-        changes += self.planner.restarts(instance.name, instance.daemons, changes)
+        changes = self.planner.in_order(instance.name, instance.daemons, changes)
         return InstancePlan(declared.name, tuple(changes), instance.warnings, instance)
 
     def _prepare(self, declared: Declared) -> tuple[Instance, list[Item]]:

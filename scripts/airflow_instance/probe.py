@@ -1,0 +1,78 @@
+"""Questions to an instance's database, answered without starting Airflow.
+
+A child with the service user's rights asks (inside/ask_database.py), on the
+installation's Python, which has the drivers. It costs a tenth of a second, where
+any airflow command costs several.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from . import asuser, launch
+from .errors import HostError
+from .installation import Installation
+from .site import Site
+from .versions import table
+
+_SCRIPT = Path(__file__).resolve().parent / "inside" / "ask_database.py"
+
+Rows = Sequence[Sequence[object]]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the database said. ``unreachable`` is why it said nothing, else "".
+
+    ``rows`` by the name of the query; a query that failed, because its table is not
+    there for one, is in ``errors`` instead.
+    """
+
+    unreachable: str = ""
+    rows: Mapping[str, Rows] = field(default_factory=dict)
+    errors: Mapping[str, str] = field(default_factory=dict)
+
+
+def ask(
+    site: Site,
+    name: str,
+    installation: Installation,
+    queries: Mapping[str, str],
+    timeout: float = 10,
+) -> Answer:
+    """Ask the database of the instance ``name``; ``timeout`` is in seconds.
+
+    Raises what `launch.plan` raises, and HostError when the child broke off.
+    """
+    option = table().option("database_url", installation.version)
+    assert option is not None  # every version has a database
+    python = f"{installation.bin_dir}/python"
+    command = [python, "-I", str(_SCRIPT)]
+    request = {"section": option[0], "key": option[1], "timeout": timeout, "queries": dict(queries)}
+    planned = launch.plan(site, name, command, ["airflow-instance", "check", name])
+    # Connecting has the time limit; the rest of it is for a server that hangs.
+    done = asuser.run(site, planned, text=json.dumps(request), timeout=timeout + 5)
+    if done.status == asuser.TIMED_OUT:
+        return Answer(unreachable=f"no answer in {timeout + 5:g} s")
+    if done.status != 0:
+        raise HostError(f"{name}: the database could not be asked: {done.last_words}")
+    said = json.loads(done.out)
+    return Answer(said.get("unreachable", ""), said.get("rows", {}), said.get("errors", {}))
+
+
+def moment(value: object) -> datetime.datetime:
+    """A time stamp of the database, which Airflow keeps in UTC, with its zone.
+
+    >>> moment("2021-05-21 12:00:00.123456").isoformat()
+    '2021-05-21T12:00:00.123456+00:00'
+    """
+    text = str(value).replace(" ", "T", 1)
+    head, plus, zone = text.partition("+")
+    if plus and len(zone) == 2:
+        zone += ":00"
+    stamp = datetime.datetime.fromisoformat(head + plus + zone)
+    return stamp if stamp.tzinfo else stamp.replace(tzinfo=datetime.timezone.utc)
