@@ -2,10 +2,10 @@
 # `make help` lists them; settings are given as NAME=value behind the target.
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
-export VERSION SUITE CONSTRAINTS RESOLVER MIRROR COMPRESS DRY_RUN FAST KEEP NO_WAIT SHELL_ON_FAIL
+export VERSION SUITE PACKAGE CONSTRAINTS RESOLVER MIRROR COMPRESS DRY_RUN FAST KEEP NO_WAIT SHELL_ON_FAIL
 
 # The cell that `make test` builds and tests.
-test test-build test-package test-host: export VERSION := $(or $(VERSION),2.1.0)
+test test-build test-package test-host bench: export VERSION := $(or $(VERSION),2.1.0)
 
 BUILDER = build/bootstrap.py
 PYTEST = build/bootstrap.py --tests pytest
@@ -15,11 +15,11 @@ help: ## list the targets and the settings
 	@build/help.sh Makefile
 
 .PHONY: deb
-deb: ## build the package: VERSION= [SUITE= DRY_RUN=1 FAST=1 COMPRESS=best KEEP=1 SHELL_ON_FAIL=1]
+deb: ## build both packages: VERSION= [SUITE= PACKAGE= DRY_RUN=1 FAST=1 COMPRESS=best KEEP=1 SHELL_ON_FAIL=1]
 	@$(BUILDER) deb
 
 .PHONY: shell
-shell: ## a shell in the container of a build that failed or that KEEP=1 kept: VERSION= [SUITE=]
+shell: ## a shell in the container of a build that failed or that KEEP=1 kept: VERSION= [SUITE= PACKAGE=]
 	@$(BUILDER) shell
 
 .PHONY: tools
@@ -50,12 +50,16 @@ test-build: ## tests of the builder with real containers and its command line
 	@$(PYTEST) tests/build
 
 .PHONY: test-package
-test-package: ## tests that open the built .deb
+test-package: ## tests that open the built packages
 	@$(PYTEST) tests/package
 
 .PHONY: test-host
-test-host: ## tests in booted Debian containers with the .deb installed
+test-host: ## tests in booted Debian containers with the packages installed
 	@$(PYTEST) tests/host
+
+.PHONY: bench
+bench: ## measure beside what we compare ourselves with; needs the built packages
+	@$(BUILDER) --tests tests.bench
 
 .PHONY: clean
 clean: ## delete what this checkout built; the caches stay

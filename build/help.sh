@@ -11,12 +11,13 @@ cat <<'TEXT'
 Settings, as NAME=value behind the target:
   VERSION        the Airflow version, one of versions.sh
   SUITE          the Debian suite; without it the version's first in versions.sh
+  PACKAGE        airflow or airflow-instances, to build only one of the two
   DRY_RUN=1      print the plan and do nothing
   FAST=1         no compression and no lintian (for development)
   COMPRESS       best, or method:level such as xz:6; without it the suite's
   KEEP=1         keep the build's directory, which `make shell` opens
   SHELL_ON_FAIL=1  open a shell in the container when the build fails
-  NO_WAIT=1      fail when somebody else is building the same cell
+  NO_WAIT=1      fail when somebody else is building the same package
   MIRROR         the Debian mirror to make roots from; without it mmdebstrap's default
   CONSTRAINTS    for lock: Airflow's constraints, a file, a URL, or none
   RESOLVER       for lock: uv (default) or pip-tools

@@ -1,4 +1,4 @@
-"""The cell under test and the package that `make deb` left for it in dist/.
+"""The cell under test and the packages that `make deb` left for it in dist/.
 
 VERSION and SUITE choose the cell, as they do for make; without them it is
 2.1.0 on its first suite.
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from airflow_deb import lockfile, paths, record, versions
+from airflow_deb.binary import AIRFLOW, Binary
 from airflow_deb.errors import UsageError
 from airflow_deb.lockfile import Lock
 from airflow_deb.record import Record
@@ -44,19 +45,19 @@ class Artifact:
         return f"/usr/lib/airflow/lib/python{self.cell.suite.python}/site-packages"
 
 
-def find() -> Artifact:
-    """The artifact of the cell that the environment names.
+def find(binary: Binary = AIRFLOW) -> Artifact:
+    """The package ``binary`` of the cell that the environment names.
 
     Raises UsageError when it is not built, or not completely there.
     """
     places = paths.default()
     version = os.environ.get("VERSION") or _DEFAULT_VERSION
     cell = versions.load(places.versions_sh).cell(version, os.environ.get("SUITE", ""))
-    where = record.path(places.dist, cell)
+    where = record.path(places.dist, cell, binary)
     found = record.load(where)
     if found is None or record.current(where, found.key) is None:
         raise UsageError(
-            f"there is no package of {cell.name} in {where.parent}",
+            f"there is no package {binary.name} of {cell.name} in {where.parent}",
             hint=f"build it: make deb VERSION={cell.version.name} SUITE={cell.suite.name}",
         )
     return Artifact(cell, where.parent, found)

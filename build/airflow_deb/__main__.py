@@ -12,7 +12,8 @@ import traceback
 from pathlib import Path
 
 from . import lock as locks
-from . import log, make, paths, settings, toolslock, versions
+from . import log, make, paths, planning, settings, toolslock, versions
+from .binary import chosen
 from .errors import AirflowDebError
 
 
@@ -52,7 +53,7 @@ def run_command(command: str) -> None:
         if command == "shell":
             make.shell(places, recipe, uv, wanted)
         elif wanted.dry_run:
-            make.show(make.plan(places, recipe, uv))
+            planning.show(planning.plan(places, recipe, uv, chosen(wanted.package)))
         else:
             make.deb(places, recipe, uv, wanted)
 

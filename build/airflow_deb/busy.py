@@ -1,4 +1,4 @@
-"""One build of a cell at a time.
+"""One build of a package at a time.
 
 The lock is the kernel's (flock), so that it is gone with its owner, however
 that ended; the file only says who it was.

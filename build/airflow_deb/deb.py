@@ -1,4 +1,4 @@
-"""The package itself: dh-virtualenv in a container, then lintian."""
+"""The packages themselves: dpkg-buildpackage in a container, then lintian."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from . import container, log
+from .binary import AIRFLOW, Binary
 from .container import Bind, Spec
-from .errors import BuildError, UsageError, VerifyError
+from .errors import BuildError, VerifyError
 from .paths import Paths
 from .stage import Recipe, write
 from .wheels import Wheel, gather
@@ -18,7 +19,7 @@ from .wheels import Wheel, gather
 _BUILD = """
 cp -r --no-preserve=ownership /airflow-deb/in/. /build/
 chmod -R u=rwX,go=rX .
-dpkg-buildpackage --unsigned-source --unsigned-changes --build=binary
+dpkg-buildpackage --unsigned-source --unsigned-changes --build="$1"
 mkdir /build/out
 mv /build/*.deb /build/*.buildinfo /build/*.changes /build/out/
 """
@@ -30,18 +31,18 @@ exec setpriv --reuid=nobody --regid=nogroup --clear-groups \
 """
 
 
-def specification(paths: Paths, recipe: Recipe, root: Path, uv: Path) -> Spec:
-    """The container that the package of ``recipe`` is built in."""
-    cell = recipe.cell.name
+def specification(paths: Paths, recipe: Recipe, binary: Binary, root: Path, uv: Path) -> Spec:
+    """The container that the package ``binary`` of ``recipe`` is built in."""
+    here = scratch(paths, recipe, binary)
+    binds = [Bind(here / "source", "/airflow-deb/in")]
+    if binary is AIRFLOW:
+        binds.append(Bind(here / "wheelhouse", "/airflow-deb/wheelhouse"))
+        binds.append(Bind(uv, "/airflow-deb/uv"))
     return Spec(
-        name=f"airflow-deb-{cell}",
+        name=f"airflow-deb-{recipe.cell.name}-{binary.build}",
         layers=(root,),
-        scratch=paths.run(f"{cell}/deb"),
-        binds=(
-            Bind(paths.run(f"{cell}/source"), "/airflow-deb/in"),
-            Bind(paths.run(f"{cell}/wheelhouse"), "/airflow-deb/wheelhouse"),
-            Bind(uv, "/airflow-deb/uv"),
-        ),
+        scratch=here / "deb",
+        binds=tuple(binds),
         env={
             "SOURCE_DATE_EPOCH": str(recipe.epoch),
             "DEB_BUILD_OPTIONS": f"parallel={os.cpu_count()}",
@@ -51,18 +52,25 @@ def specification(paths: Paths, recipe: Recipe, root: Path, uv: Path) -> Spec:
     )
 
 
+def scratch(paths: Paths, recipe: Recipe, binary: Binary) -> Path:
+    """The directory of all that a build of ``binary`` writes before it is published."""
+    return paths.run(f"{recipe.cell.name}/{binary.name}")
+
+
 def build(
-    paths: Paths, recipe: Recipe, spec: Spec, wheels: Sequence[Wheel], step: log.Step
+    recipe: Recipe, binary: Binary, spec: Spec, wheels: Sequence[Wheel], step: log.Step
 ) -> list[Path]:
-    """Build the package of ``recipe``; the artifacts, still inside ``spec``'s scratch.
+    """Build the package ``binary``; the artifacts, still inside ``spec``'s scratch.
 
     Raises BuildError with the end of dpkg-buildpackage's output.
     """
-    source, wheelhouse = (bind.source for bind in spec.binds[:2])
+    source = spec.binds[0].source
     container.remove(source)
-    container.remove(wheelhouse)
-    write(recipe, list(wheels), source / recipe.source_name)
-    gather(wheelhouse, ((wheel.path, wheel.path.name) for wheel in wheels))
+    write(recipe, binary, wheels, source / recipe.source_name)
+    if binary is AIRFLOW:
+        wheelhouse = spec.binds[1].source
+        container.remove(wheelhouse)
+        gather(wheelhouse, ((wheel.path, wheel.path.name) for wheel in wheels))
     container.prepare(spec)
     (spec.upper / "build").mkdir()  # For --chdir, which nspawn checks before it starts.
     (spec.upper / "build" / recipe.source_name).mkdir()
@@ -72,9 +80,9 @@ def build(
             step.progress(line.strip())
 
     try:
-        container.again(spec, ["sh", "-euc", _BUILD], on_line=follow)
+        container.again(spec, ["sh", "-euc", _BUILD, "build", binary.build], on_line=follow)
     except BuildError as error:
-        error.message = f"dpkg-buildpackage failed for {recipe.cell.name}"
+        error.message = f"dpkg-buildpackage failed for {binary.name} of {recipe.cell.name}"
         raise
     out = spec.upper / "build" / "out"
     found = sorted(out.iterdir())
@@ -111,21 +119,10 @@ def publish(artifacts: Sequence[Path], target: Path) -> list[Path]:
     return published
 
 
-def open_shell(spec: Spec) -> None:
-    """Open a shell in the container that KEEP=1, or a failure, has left.
-
-    Raises UsageError when there is none.
-    """
-    if not spec.upper.is_dir():
-        raise UsageError(
-            f"there is no build in {spec.scratch}", hint="one that fails, or KEEP=1, leaves one"
-        )
-    container.shell(spec)
-
-
-def installed_size(upper: Path, source_name: str) -> int:
+def installed_size(upper: Path, recipe: Recipe, binary: Binary) -> int:
     """The Installed-Size (KiB) that dpkg-gencontrol wrote for the package."""
-    control = upper / "build" / source_name / "debian/airflow/DEBIAN/control"
+    tree = upper / "build" / recipe.source_name / "debian" / binary.name
+    control = tree / "DEBIAN/control"
     for line in control.read_text(encoding="utf-8").splitlines():
         if line.startswith("Installed-Size: "):
             return int(line.split()[1])

@@ -73,7 +73,7 @@ class BuildError(AirflowDebError):
 
 
 class BusyError(AirflowDebError):
-    """Someone else is building the same cell."""
+    """Someone else is building the same package."""
 
     status = 10
 

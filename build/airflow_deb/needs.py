@@ -75,13 +75,14 @@ def of_kind(needs: tuple[Need, ...], kind: str) -> list[str]:
 
 
 def build_root(control: str, needs: tuple[Need, ...]) -> list[str]:
-    """What the build root holds: for the package, for wheels with C in them, and lintian."""
+    """What the build root holds: for the packages, for wheels with C in them, and lintian."""
     return [*build_depends(control), "python3-dev", *of_kind(needs, "build"), "lintian"]
 
 
 def build_depends(control: str) -> list[str]:
-    """The package names in the Build-Depends of ``control``, a debian/control's text."""
-    entries = control_field(control, "Build-Depends").split(",")
+    """The package names in all Build-Depends of ``control``, a debian/control's text."""
+    fields = ("Build-Depends", "Build-Depends-Arch", "Build-Depends-Indep")
+    entries = ",".join(control_field(control, field) for field in fields).split(",")
     return [entry.split()[0].split(":")[0] for entry in entries if entry.strip()]
 
 

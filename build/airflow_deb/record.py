@@ -1,4 +1,4 @@
-"""What a finished build left beside its package: ``dist/SUITE/NAME.json``.
+"""What a finished build left beside its package: ``dist/SUITE/PACKAGE.json``.
 
 It says what was built from which inputs, so that a build with the same inputs
 has nothing to do, and so that the state of a cell can be listed.
@@ -10,6 +10,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from .binary import Binary
 from .paths import write_text
 from .versions import Cell
 
@@ -19,8 +20,9 @@ class Record:
     """A finished build: the key of its inputs and what came out.
 
     ``files`` maps each artifact's name to its sha256 and its size in bytes;
-    ``installed_kib`` is the package's Installed-Size; ``seconds`` the time of
-    each stage that did something.
+    ``installed_kib`` is the package's Installed-Size; ``distributions`` how many
+    Python distributions are inside; ``seconds`` the time of each stage that did
+    something.
     """
 
     key: str
@@ -31,9 +33,15 @@ class Record:
     seconds: dict[str, float]
 
 
-def path(dist: Path, cell: Cell) -> Path:
-    """Where the record of ``cell`` is."""
-    return dist / cell.suite.name / f"airflow_{cell.deb_version}_amd64.json"
+def directory(dist: Path, cell: Cell) -> Path:
+    """Where the packages of ``cell`` and their records are."""
+    return dist / cell.suite.name
+
+
+def path(dist: Path, cell: Cell, binary: Binary) -> Path:
+    """Where the record of ``cell``'s package ``binary`` is."""
+    name = f"{binary.name}_{cell.deb_version}_{binary.architecture}.json"
+    return directory(dist, cell) / name
 
 
 def load(where: Path) -> Record | None:

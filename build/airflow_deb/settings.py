@@ -23,6 +23,7 @@ class Settings:
 
     version: str = ""
     suite: str = ""
+    package: str = ""
     constraints: str = ""
     resolver: str = "uv"
     mirror: str = ""
@@ -55,6 +56,7 @@ def read(environ: Mapping[str, str] = os.environ) -> Settings:
     return Settings(
         version=environ.get("VERSION", "").strip(),
         suite=environ.get("SUITE", "").strip(),
+        package=environ.get("PACKAGE", "").strip(),
         constraints=environ.get("CONSTRAINTS", "").strip(),
         resolver=resolver,
         mirror=environ.get("MIRROR", "").strip(),

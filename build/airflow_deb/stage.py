@@ -6,6 +6,9 @@ Pure: from the checkout, a cell and a lock to file contents. What is made:
     debian/cell.mk            what debian/rules must know of the cell
     debian/requirements.lock  the wheelhouse, each wheel with its sha256
     debian/sources.json       where each distribution came from, for the inventory
+
+The tree of airflow-instances has scripts/ instead of the last two. Neither tree
+has a file that only the other package is made of, so that none can change it.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import needs
+from .binary import AIRFLOW, Binary
 from .lockfile import Lock
 from .needs import Need
 from .versions import Cell
@@ -27,11 +31,12 @@ from .wheels import Wheel
 
 # Raise it when a build's result changes for a reason that is in no other input.
 _FORMAT = "1"
+_CACHE = re.compile(r"(^|/)(__pycache__|\.[^/]*_cache)/")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """Everything that decides the bytes of a cell's package, and its hash."""
+    """Everything that decides the bytes of a cell's packages, and the hash of each."""
 
     cell: Cell
     lock: Lock
@@ -39,6 +44,7 @@ class Recipe:
     needs: tuple[Need, ...]
     debian: Mapping[str, tuple[int, bytes]]
     inside: Mapping[str, tuple[int, bytes]]
+    scripts: Mapping[str, tuple[int, bytes]]
     compression: tuple[str, int]
 
     @property
@@ -61,23 +67,31 @@ class Recipe:
         control = self.debian["control"][1].decode()
         return needs.build_root(control, self.needs)
 
-    @property
-    def key(self) -> str:
-        """The hash of all inputs: with the same key the package need not be rebuilt."""
-        digest = hashlib.sha256()
-        facts = (
+    def debian_files(self, binary: Binary) -> dict[str, tuple[int, bytes]]:
+        """What of debian/ the tree of ``binary`` has."""
+        return {name: file for name, file in self.debian.items() if binary.wants(name)}
+
+    def key(self, binary: Binary) -> str:
+        """The hash of all inputs of ``binary``: with the same key it need not be rebuilt."""
+        facts = [
             _FORMAT,
+            binary.name,
             self.cell.deb_version,
             self.cell.suite.python,
-            self.lock.render(),
-            self.tools.render(),
             changelog(self),
             cell_mk(self),
             json.dumps(self.build_packages),
-        )
+        ]
+        trees = [self.debian_files(binary)]
+        if binary is AIRFLOW:
+            facts += [self.lock.render(), self.tools.render()]
+            trees.append(dict(self.inside))
+        else:
+            trees.append(dict(self.scripts))
+        digest = hashlib.sha256()
         for fact in facts:
             digest.update(fact.encode() + b"\0")
-        for tree in (self.debian, self.inside):
+        for tree in trees:
             for name, (mode, content) in sorted(tree.items()):
                 digest.update(f"{name} {mode:o} {len(content)}\0".encode() + content)
         return digest.hexdigest()
@@ -87,6 +101,7 @@ def read_tree(directory: Path) -> dict[str, tuple[int, bytes]]:
     """Every file below ``directory``: its name, whether it is executable, its content.
 
     Only that bit of the mode counts, as for git: a umask does not reach a build.
+    Caches of Python and of its linters are left out.
     """
     return {
         path.relative_to(directory).as_posix(): (
@@ -94,7 +109,7 @@ def read_tree(directory: Path) -> dict[str, tuple[int, bytes]]:
             path.read_bytes(),
         )
         for path in sorted(directory.rglob("*"))
-        if path.is_file() and "__pycache__" not in path.parts
+        if path.is_file() and not _CACHE.search(path.relative_to(directory).as_posix())
     }
 
 
@@ -157,17 +172,23 @@ def requirements_lock(wheels: Iterable[Wheel]) -> str:
     )
 
 
-def write(recipe: Recipe, wheels: list[Wheel], target: Path) -> None:
-    """Write the source tree to ``target``, which must not exist."""
-    made = {
-        "changelog": changelog(recipe),
-        "cell.mk": cell_mk(recipe),
-        "requirements.lock": requirements_lock(wheels),
-        "sources.json": sources_json(wheels),
-    }
-    files = dict(recipe.debian) | {name: (0o644, text.encode()) for name, text in made.items()}
+def write(recipe: Recipe, binary: Binary, wheels: Iterable[Wheel], target: Path) -> None:
+    """Write the source tree of ``binary`` to ``target``, which must not exist.
+
+    Of ``wheels`` only airflow is made.
+    """
+    made = {"changelog": changelog(recipe), "cell.mk": cell_mk(recipe)}
+    files: dict[str, tuple[int, bytes]] = {}
+    if binary is AIRFLOW:
+        house = list(wheels)
+        made["requirements.lock"] = requirements_lock(house)
+        made["sources.json"] = sources_json(house)
+    else:
+        files |= {f"scripts/{name}": file for name, file in recipe.scripts.items()}
+    files |= {f"debian/{name}": file for name, file in recipe.debian_files(binary).items()}
+    files |= {f"debian/{name}": (0o644, text.encode()) for name, text in made.items()}
     for name, (mode, content) in files.items():
-        path = target / "debian" / name
+        path = target / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
         path.chmod(mode)

@@ -62,7 +62,7 @@ class Checkout:
 def checkout(tmp_path: Path) -> Checkout:
     path = tmp_path / "checkout"
     path.mkdir()
-    for name in ("build", "debian", "requirements"):
+    for name in ("build", "debian", "requirements", "scripts"):
         shutil.copytree(PROJECT / name, path / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(PROJECT / "versions.sh", path)
     cache = tmp_path / "cache"
@@ -74,12 +74,9 @@ def test_the_plan_is_printed_and_nothing_is_done(checkout: Checkout) -> None:
     before = checkout.content()
     done = checkout.deb(VERSION="2.1.0", DRY_RUN="1")
     assert done.returncode == 0, done.stderr
-    assert [line.split()[1] for line in done.stdout.splitlines()[1:6]] == [
-        "fetch",
-        "root",
-        "wheels",
-        "deb",
-        "verify",
+    assert [line.split()[1] for line in done.stdout.splitlines()[1:8]] == [
+        *("root", "deb", "verify"),
+        *("fetch", "wheels", "deb", "verify"),
     ]
     assert "files to download, " in done.stdout
     assert checkout.content() == before
@@ -94,6 +91,7 @@ def test_the_plan_is_printed_and_nothing_is_done(checkout: Checkout) -> None:
         ({"VERSION": "2.1.0", "SUITE": "trixie"}, 2, "suites that fit: bullseye"),
         ({"VERSION": "2.1.0", "FAST": "perhaps"}, 2, "FAST='perhaps' is not a switch"),
         ({"VERSION": "2.1.0", "COMPRESS": "zstd:3"}, 2, "bullseye's dpkg cannot read zstd"),
+        ({"VERSION": "2.1.0", "PACKAGE": "airflow-instance"}, 2, "PACKAGE='airflow-instance' is"),
     ],
 )
 def test_bad_settings(checkout: Checkout, settings: dict[str, str], status: int, said: str) -> None:
@@ -122,7 +120,7 @@ def test_a_version_that_is_not_locked_says_how_to_lock_it(checkout: Checkout) ->
 
 
 def test_who_builds_the_same_cell_is_said(checkout: Checkout) -> None:
-    lock = checkout.cache / "run" / "2.1.0-bullseye.lock"
+    lock = checkout.cache / "run" / "2.1.0-bullseye-airflow.lock"
     lock.parent.mkdir()
     with lock.open("w") as file:
         file.write("process 4242 of somebody since 12:00:00\n")
@@ -130,9 +128,9 @@ def test_who_builds_the_same_cell_is_said(checkout: Checkout) -> None:
         fcntl.flock(file, fcntl.LOCK_EX)
         refused(
             checkout,
-            {"VERSION": "2.1.0", "NO_WAIT": "1"},
+            {"VERSION": "2.1.0", "PACKAGE": "airflow", "NO_WAIT": "1"},
             10,
-            "2.1.0-bullseye is being built by process 4242 of somebody",
+            "airflow of 2.1.0-bullseye is being built by process 4242 of somebody",
         )
 
 

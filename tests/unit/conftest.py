@@ -49,5 +49,6 @@ def recipe() -> Recipe:
         ),
         debian=stage.read_tree(PROJECT / "debian"),
         inside=stage.read_tree(PROJECT / "build" / "inside"),
+        scripts={"airflow-instance": (0o755, b"#!/usr/bin/python3 -I\n")},
         compression=("xz", 2),
     )

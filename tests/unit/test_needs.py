@@ -51,6 +51,11 @@ def test_a_wrong_line_is_named_with_its_number(line: str, said: str) -> None:
 def test_build_depends_gives_bare_names() -> None:
     control = (
         "Source: airflow\nBuild-Depends: debhelper-compat (= 13),\n dh-virtualenv (>= 1.2),\n"
-        " python3-dev:any\nRules-Requires-Root: no\n"
+        " python3-dev:any\nBuild-Depends-Indep: dh-python\nRules-Requires-Root: no\n"
     )
-    assert needs.build_depends(control) == ["debhelper-compat", "dh-virtualenv", "python3-dev"]
+    assert needs.build_depends(control) == [
+        "debhelper-compat",
+        "dh-virtualenv",
+        "python3-dev",
+        "dh-python",
+    ]

@@ -7,23 +7,58 @@ from pathlib import Path
 
 import pytest
 
-from airflow_deb import make, wheels
+from airflow_deb import make, planning, record, settings, wheels
+from airflow_deb.binary import AIRFLOW, BINARIES, INSTANCES, Binary
 from airflow_deb.errors import DiskError
 from airflow_deb.paths import Paths
+from airflow_deb.record import Record
 from airflow_deb.stage import Recipe
 
 
-def plan(recipe: Recipe, tmp_path: Path) -> make.Plan:
+def plan(recipe: Recipe, tmp_path: Path, wanted: tuple[Binary, ...] = BINARIES) -> planning.Plan:
     uv = tmp_path / "uv"
     uv.write_bytes(b"uv")
-    return make.plan(Paths(tmp_path / "project", tmp_path / "cache"), recipe, uv)
+    paths = Paths(tmp_path / "project", tmp_path / "cache")
+    return planning.plan(paths, recipe, uv, wanted)
+
+
+def pretend(recipe: Recipe, tmp_path: Path, binary: Binary) -> None:
+    """Leave what a finished build of ``binary`` leaves."""
+    where = record.path(Paths(tmp_path / "project", tmp_path).dist, recipe.cell, binary)
+    found = Record(
+        key=recipe.key(binary),
+        package=f"{binary.name}.deb",
+        files={f"{binary.name}.deb": ("0" * 64, 3)},
+        installed_kib=1,
+        distributions=0,
+        seconds={},
+    )
+    record.save(where, found)
+    (where.parent / found.package).write_bytes(b"deb")
 
 
 def test_with_empty_caches_everything_is_to_do(recipe: Recipe, tmp_path: Path) -> None:
     found = plan(recipe, tmp_path)
-    assert [part.name for part in found.stages] == ["fetch", "root", "wheels", "deb", "verify"]
+    names = ["root", "deb", "verify", "fetch", "wheels", "deb", "verify"]
+    assert [part.name for part in found.stages] == names
     assert all(part.to_do for part in found.stages)
-    assert found.done is None
+    assert (found.todo, found.done) == (BINARIES, ())
+
+
+def test_the_host_tool_alone_needs_no_download(recipe: Recipe, tmp_path: Path) -> None:
+    found = plan(recipe, tmp_path, (INSTANCES,))
+    assert [part.name for part in found.stages] == ["root", "deb", "verify"]
+    assert found.fetch is None
+    assert found.disk_bytes < plan(recipe, tmp_path).disk_bytes
+
+
+def test_a_package_that_is_up_to_date_is_left_alone(recipe: Recipe, tmp_path: Path) -> None:
+    pretend(recipe, tmp_path, AIRFLOW)
+    found = plan(recipe, tmp_path)
+    assert found.todo == (INSTANCES,)
+    assert [kept.package for kept in found.done] == ["airflow.deb"]
+    pretend(recipe, tmp_path, INSTANCES)
+    assert plan(recipe, tmp_path).todo == ()
 
 
 def test_planning_touches_nothing(recipe: Recipe, tmp_path: Path) -> None:
@@ -34,11 +69,37 @@ def test_planning_touches_nothing(recipe: Recipe, tmp_path: Path) -> None:
 def test_the_plan_is_shown_with_what_is_to_be_downloaded(
     recipe: Recipe, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    make.show(plan(recipe, tmp_path))
+    planning.show(plan(recipe, tmp_path))
     said = capsys.readouterr().out
+    assert "airflow 2.1.0-1~deb11u1" in said
+    assert "airflow-instances 2.1.0-1~deb11u1" in said
     assert "2 of 2 files to download" in said
     assert "145 kB" in said
     assert "0 of 1 sdists built before" in said
+
+
+def test_what_is_up_to_date_is_said(
+    recipe: Recipe, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pretend(recipe, tmp_path, INSTANCES)
+    planning.show(plan(recipe, tmp_path, (INSTANCES,)))
+    assert capsys.readouterr().out.splitlines()[1:] == [
+        "  nothing to do: airflow-instances.deb is up to date"
+    ]
+
+
+def test_nothing_is_done_when_both_packages_are_up_to_date(
+    recipe: Recipe, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for binary in BINARIES:
+        pretend(recipe, tmp_path, binary)
+    before = sorted(tmp_path.rglob("*"))
+    paths = Paths(tmp_path / "project", tmp_path / "cache")
+    make.deb(paths, recipe, tmp_path / "uv", settings.Settings(version="2.1.0"))
+    assert [line.split()[4] for line in capsys.readouterr().out.splitlines()] == [
+        str(record.directory(paths.dist, recipe.cell) / f"{binary.name}.deb") for binary in BINARIES
+    ]
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_too_small_a_disk_is_said_before_anything_is_done(

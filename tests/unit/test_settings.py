@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from airflow_deb import settings, versions
+from airflow_deb.binary import AIRFLOW, BINARIES, INSTANCES, chosen
 from airflow_deb.errors import UsageError
 
 MATRIX = versions.load(Path(__file__).resolve().parents[2] / "versions.sh")
@@ -50,3 +51,14 @@ def test_a_wrong_setting_is_a_usage_error(environ: dict[str, str]) -> None:
 def test_a_wrong_compression_is_a_usage_error() -> None:
     with pytest.raises(UsageError, match="lzma"):
         settings.read({"COMPRESS": "lzma"}).compression(MATRIX.suites["bullseye"])
+
+
+def test_package_chooses_one_of_the_two() -> None:
+    assert chosen(settings.read({}).package) == BINARIES
+    assert chosen(settings.read({"PACKAGE": " airflow "}).package) == (AIRFLOW,)
+    assert chosen("airflow-instances") == (INSTANCES,)
+
+
+def test_an_unknown_package_is_a_usage_error() -> None:
+    with pytest.raises(UsageError, match="write airflow or airflow-instances"):
+        chosen("airflow-instance")

@@ -6,7 +6,10 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from airflow_deb import record, stage
+from airflow_deb.binary import AIRFLOW, BINARIES, INSTANCES, Binary
 from airflow_deb.record import Record
 from airflow_deb.stage import Recipe
 from airflow_deb.wheels import Wheel
@@ -54,31 +57,85 @@ def test_sources_name_the_locked_file_and_not_what_was_built(recipe: Recipe) -> 
 
 
 def test_the_root_holds_build_depends_and_build_needs(recipe: Recipe) -> None:
-    assert {"dh-virtualenv", "libkrb5-dev", "lintian"} <= set(recipe.build_packages)
+    assert {"dh-virtualenv", "dh-python", "libkrb5-dev", "lintian"} <= set(recipe.build_packages)
 
 
-def test_every_input_changes_the_key(recipe: Recipe) -> None:
+def changes(recipe: Recipe) -> dict[str, Recipe]:
+    """The recipe with one input after the other changed."""
     lock = recipe.lock
-    changed = [
-        replace(recipe, compression=("none", 0)),
-        replace(recipe, lock=replace(lock, files=lock.files[:1])),
-        replace(recipe, tools=replace(lock, files=lock.files[:1])),
-        replace(recipe, needs=()),
-        replace(recipe, debian={**recipe.debian, "prune": (0o644, b"")}),
-        replace(recipe, inside={}),
-    ]
-    keys = {recipe.key, *(other.key for other in changed)}
-    assert len(keys) == len(changed) + 1
-    assert replace(recipe).key == recipe.key
+    debian = recipe.debian
+    return {
+        "compression": replace(recipe, compression=("none", 0)),
+        "needs": replace(recipe, needs=()),
+        "control": replace(
+            recipe, debian={**debian, "control": (0o644, debian["control"][1] + b"\n")}
+        ),
+        "rules": replace(recipe, debian={**debian, "rules": (0o755, b"")}),
+        "lock": replace(recipe, lock=replace(lock, files=(lock.files[1], lock.files[1]))),
+        "tools": replace(recipe, tools=replace(lock, files=lock.files[:1])),
+        "prune": replace(recipe, debian={**debian, "prune": (0o644, b"")}),
+        "airflow.postrm": replace(recipe, debian={**debian, "airflow.postrm": (0o644, b"")}),
+        "inside": replace(recipe, inside={}),
+        "scripts": replace(recipe, scripts={"launcher": (0o755, b"")}),
+        "airflow-instances.postinst": replace(
+            recipe, debian={**debian, "airflow-instances.postinst": (0o644, b"")}
+        ),
+    }
 
 
-def test_the_tree_is_written_with_its_modes(recipe: Recipe, tmp_path: Path) -> None:
-    stage.write(recipe, wheels(recipe), tmp_path / "airflow-2.1.0")
+BOTH = {"compression", "needs", "control", "rules"}
+ONLY = {
+    AIRFLOW: {"lock", "tools", "prune", "airflow.postrm", "inside"},
+    INSTANCES: {"scripts", "airflow-instances.postinst"},
+}
+
+
+@pytest.mark.parametrize("binary", BINARIES)
+def test_the_key_is_of_what_reaches_the_package(recipe: Recipe, binary: Binary) -> None:
+    """Every input of its own changes it, and none of the other's does."""
+    assert replace(recipe).key(binary) == recipe.key(binary)
+    keys = {name: changed.key(binary) for name, changed in changes(recipe).items()}
+    changed = {name for name, key in keys.items() if key != recipe.key(binary)}
+    assert changed == BOTH | ONLY[binary]
+    assert len({keys[name] for name in changed}) == len(changed)
+
+
+def test_two_packages_of_the_same_inputs_have_two_keys(recipe: Recipe) -> None:
+    assert recipe.key(AIRFLOW) != recipe.key(INSTANCES)
+
+
+def test_the_tree_of_airflow_has_nothing_of_the_host_tool(recipe: Recipe, tmp_path: Path) -> None:
+    stage.write(recipe, AIRFLOW, wheels(recipe), tmp_path / "airflow-2.1.0")
     debian = tmp_path / "airflow-2.1.0" / "debian"
     assert (debian / "rules").stat().st_mode & 0o777 == 0o755
     assert (debian / "control").stat().st_mode & 0o777 == 0o644
     for made in ("changelog", "cell.mk", "requirements.lock", "sources.json"):
         assert (debian / made).is_file()
+    assert not list(debian.glob("airflow-instances.*"))
+    assert [path.name for path in debian.parent.iterdir()] == ["debian"]
+
+
+def test_the_tree_of_the_host_tool_has_nothing_of_airflow(recipe: Recipe, tmp_path: Path) -> None:
+    stage.write(recipe, INSTANCES, [], tmp_path / "airflow-2.1.0")
+    top = tmp_path / "airflow-2.1.0"
+    assert (top / "scripts" / "airflow-instance").stat().st_mode & 0o777 == 0o755
+    found = {path.relative_to(top / "debian").as_posix() for path in top.glob("debian/**/*")}
+    own = {name for name in found if not name.startswith("airflow-instances.")}
+    common = {"changelog", "changelog.in", "cell.mk", "control", "copyright", "rules"}
+    assert own == common | {"source", "source/format"}
+    assert found > own
+
+
+def test_every_debian_file_reaches_a_package(recipe: Recipe) -> None:
+    reached = {name for binary in BINARIES for name in recipe.debian_files(binary)}
+    assert reached == recipe.debian.keys()
+
+
+def test_caches_are_no_part_of_a_tree(tmp_path: Path) -> None:
+    for name in ("a.py", "sub/b.py", "__pycache__/a.pyc", "sub/.ruff_cache/x", ".mypy_cache/3/x"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    assert list(stage.read_tree(tmp_path)) == ["a.py", "sub/b.py"]
 
 
 def finished(key: str) -> Record:
@@ -109,3 +166,11 @@ def test_a_damaged_record_counts_as_none(tmp_path: Path) -> None:
     for text in ("", "{", "[]", '{"key": "x"}'):
         where.write_text(text)
         assert record.load(where) is None
+
+
+def test_each_package_has_a_record_of_its_own(recipe: Recipe, tmp_path: Path) -> None:
+    names = {record.path(tmp_path, recipe.cell, binary).name for binary in BINARIES}
+    assert names == {
+        "airflow_2.1.0-1~deb11u1_amd64.json",
+        "airflow-instances_2.1.0-1~deb11u1_all.json",
+    }
