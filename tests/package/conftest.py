@@ -1,9 +1,10 @@
-"""Fixtures of the package tests: the .deb, opened once."""
+"""Fixtures of the package tests: each .deb, opened once."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,32 @@ from tests.package.debfile import Deb, open_deb
 from tests.package.dists import Distribution, distributions
 
 from airflow_deb import busy, container, paths
+from airflow_deb.binary import AIRFLOW, BINARIES, INSTANCES, Binary
 
 
 @pytest.fixture(scope="session")
 def artifact() -> Artifact:
-    """The cell under test and where its package is."""
-    return artifacts.find()
+    """The cell under test and where its package airflow is."""
+    return artifacts.find(AIRFLOW)
+
+
+@pytest.fixture(scope="session")
+def host_artifact() -> Artifact:
+    """The same of airflow-instances."""
+    return artifacts.find(INSTANCES)
+
+
+@pytest.fixture(scope="session", params=BINARIES, ids=lambda binary: str(binary.name))
+def built(request: pytest.FixtureRequest) -> Artifact:
+    """One after the other, for what holds of both."""
+    return artifacts.find(request.param)
+
+
+@pytest.fixture(scope="session")
+def package(request: pytest.FixtureRequest, built: Artifact, artifact: Artifact) -> Deb:
+    """The opened .deb of `built`."""
+    found: Deb = request.getfixturevalue("deb" if built.deb == artifact.deb else "host_deb")
+    return found
 
 
 @pytest.fixture(scope="session")
@@ -31,22 +52,34 @@ def expectations(artifact: Artifact) -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def deb(artifact: Artifact) -> Iterator[Deb]:
-    """The package, with every place of the build searched for in every file."""
+    """The package airflow, with every place of the build searched for in every file."""
+    with _opened(artifact, AIRFLOW) as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def host_deb(host_artifact: Artifact) -> Iterator[Deb]:
+    """The package airflow-instances, likewise."""
+    with _opened(host_artifact, INSTANCES) as found:
+        yield found
+
+
+@contextmanager
+def _opened(artifact: Artifact, binary: Binary) -> Iterator[Deb]:
     places = paths.default()
-    name = artifact.cell.name
+    name = f"{artifact.cell.name}/{binary.name}"
     needles = (
         # Where the builder builds wheels and the package, and what both are below.
         f"/build/airflow-{artifact.cell.version.name}",
         "/airflow-deb/",
         "/build/wheelhouse",
-        "debian/airflow/usr",
+        f"debian/{binary.name}/usr",
         str(places.cache),
         str(places.project),
     )
     target = places.run(f"tests/{name}/package")
-    with busy.hold(
-        places.run(f"tests/{name}-package.lock"), f"the package test of {name}", wait=True
-    ):
+    lock = places.run(f"tests/{name}/package.lock")
+    with busy.hold(lock, f"the package test of {name}", wait=True):
         container.remove(target)
         try:
             yield open_deb(artifact.deb, target, needles)

@@ -30,11 +30,11 @@ def test_identity(deb: Deb, artifact: Artifact) -> None:
     assert fields["Maintainer"]
 
 
-def test_installed_size(deb: Deb, artifact: Artifact) -> None:
+def test_installed_size(package: Deb) -> None:
     """Installed-Size is that of the files: each in whole KiB, and one for each path."""
-    files = sum((member.size + 1023) // 1024 for member in deb.files.values())
-    other = len(deb.members) - len(deb.files)
-    assert int(deb.fields["Installed-Size"]) == pytest.approx(files + other, rel=0.001)
+    files = sum((member.size + 1023) // 1024 for member in package.files.values())
+    other = len(package.members) - len(package.files)
+    assert int(package.fields["Installed-Size"]) == pytest.approx(files + other, rel=0.001)
 
 
 def test_depends_on_the_suites_python_alone(deb: Deb, artifact: Artifact) -> None:
@@ -71,10 +71,10 @@ def test_maintainer_scripts_start_nothing(deb: Deb) -> None:
     assert {name: lines for name, lines in found.items() if lines} == {}
 
 
-def test_maintainer_scripts_stop_at_errors(deb: Deb) -> None:
+def test_maintainer_scripts_stop_at_errors(package: Deb) -> None:
     """POSIX shell with `set -e` (Debian policy 6.1, 10.4)."""
-    for name in _SCRIPTS & deb.control.keys():
-        text = deb.control[name]
+    for name in _SCRIPTS & package.control.keys():
+        text = package.control[name]
         assert text.startswith("#!/bin/sh"), name
         assert re.search(r"^set -e", text, re.MULTILINE), name
 
@@ -94,31 +94,31 @@ def test_no_configuration_files(deb: Deb) -> None:
     assert "conffiles" not in deb.control
 
 
-def test_files_beside_the_deb(artifact: Artifact) -> None:
+def test_files_beside_the_deb(built: Artifact) -> None:
     """The build's record names the .deb, its .buildinfo and its .changes; all are as it says."""
-    kinds = sorted(Path(name).suffix for name in artifact.record.files)
+    kinds = sorted(Path(name).suffix for name in built.record.files)
     assert kinds == [".buildinfo", ".changes", ".deb"]
-    for name, (sha256, size) in artifact.record.files.items():
-        assert _facts(artifact.directory / name) == (sha256, size), name
+    for name, (sha256, size) in built.record.files.items():
+        assert _facts(built.directory / name) == (sha256, size), name
 
 
 @pytest.mark.parametrize("suffix", [".buildinfo", ".changes"])
-def test_checksums_beside_the_deb(artifact: Artifact, suffix: str) -> None:
+def test_checksums_beside_the_deb(built: Artifact, suffix: str) -> None:
     """Whoever verifies by .buildinfo or .changes verifies this very .deb."""
-    document = _document(artifact, suffix)
-    assert document["Version"] == artifact.cell.deb_version
+    document = _document(built, suffix)
+    assert document["Version"] == built.cell.deb_version
     listed = {}
     for line in str(document["Checksums-Sha256"]).strip().splitlines():
         sha256, size, name = line.split()
         listed[name] = (sha256, int(size))
-    assert artifact.deb.name in listed
+    assert built.deb.name in listed
     for name, facts in listed.items():
-        assert _facts(artifact.directory / name) == facts, name
+        assert _facts(built.directory / name) == facts, name
 
 
-def test_changes_are_for_the_suite(artifact: Artifact) -> None:
+def test_changes_are_for_the_suite(built: Artifact) -> None:
     """A repository takes it into this suite and no other."""
-    assert _document(artifact, ".changes")["Distribution"] == artifact.cell.suite.name
+    assert _document(built, ".changes")["Distribution"] == built.cell.suite.name
 
 
 _SCRIPTS = {"preinst", "postinst", "prerm", "postrm", "config"}

@@ -26,17 +26,17 @@ BESIDE = {
 }
 
 
-def test_all_belongs_to_root(deb: Deb) -> None:
+def test_all_belongs_to_root(package: Deb) -> None:
     """Names and numbers."""
-    owners = {member.owner for member in deb.members.values()}
+    owners = {member.owner for member in package.members.values()}
     assert owners == {(0, 0, "root", "root")}
 
 
-def test_only_root_may_write(deb: Deb) -> None:
+def test_only_root_may_write(package: Deb) -> None:
     """Nothing is writable for group or world, nor runs with another's rights."""
     wrong = [
         (path, oct(member.mode))
-        for path, member in deb.members.items()
+        for path, member in package.members.items()
         if member.kind != "link" and member.mode & 0o7022
     ]
     assert not wrong, listing(wrong)

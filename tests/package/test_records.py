@@ -60,9 +60,9 @@ def test_dpkgs_checksums(deb: Deb) -> None:
     assert not wrong, listing(wrong)
 
 
-def test_no_file_names_a_place_of_the_build(deb: Deb) -> None:
+def test_no_file_names_a_place_of_the_build(package: Deb) -> None:
     """Such a path is wrong on every host, and different on every builder."""
-    found = [(path, m.names) for path, m in deb.members.items() if m.names]
+    found = [(path, m.names) for path, m in package.members.items() if m.names]
     assert not found, listing(found)
 
 
