@@ -3,7 +3,8 @@
 Every step goes from a directory's descriptor to a name in it, and no link is
 followed, so that nothing planted in the tree leads elsewhere. Directories are
 streamed: neither a million files in one nor a million directories take more than
-a few megabytes, and no depth takes more than a few dozen descriptors.
+a few megabytes (a level of depth takes half a kilobyte), and no depth takes more
+than a few dozen descriptors.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ import errno
 import os
 import stat
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+
+from .level import Level, Report, dangles, mount_id
 
 # Levels from the top that keep their descriptor while one below is worked in;
 # deeper ones are found again by "..".
@@ -23,45 +25,12 @@ KEPT_OPEN = 32
 NAMES = 65536
 _FEWEST = 16  # of them for each level
 _TICK = 4096  # entries from one sign of life to the next
+_KIND = 0o170000  # the bits of a mode that say what it is
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # Somebody else was quicker: it is gone, or something else is there by now.
 _OVERTAKEN = frozenset([errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EISDIR, errno.ESTALE])
 _NOT_EMPTY = frozenset([errno.ENOTEMPTY, errno.EEXIST])
-
-
-@dataclass
-class Report:
-    """What was done. ``bytes`` is what the disk has got back."""
-
-    files: int = 0
-    links: int = 0
-    directories: int = 0
-    bytes: int = 0
-    kept: int = 0  # files, links and others that stay; no directories
-    mounts: int = 0  # other file systems, left alone
-    failed: int = 0  # what could not be read or deleted
-
-
-class Level:
-    """A directory on the way from the top to where the work is."""
-
-    __slots__ = ("accessed", "changed", "fd", "keep", "key", "last", "links", "modified", "name")
-    __slots__ += ("more", "todo")
-
-    def __init__(self, name: str, fd: int, status: os.stat_result) -> None:
-        self.name = name
-        self.fd = fd  # -1 while it is closed
-        self.key = (status.st_dev, status.st_ino)
-        # Read before anything is deleted here, which would make it now.
-        self.modified = status.st_mtime_ns
-        self.accessed = status.st_atime_ns
-        self.changed = False  # by us
-        self.keep = False  # something stays in it
-        self.links = False  # there are old links to look at
-        self.todo: list[str] = []  # directories to visit, the next one last
-        self.last = ""  # the one visited last
-        self.more = False  # there are others behind ``todo``
 
 
 class Sweep:
@@ -151,8 +120,15 @@ class Sweep:
 
     def _behind(self, level: Level) -> Iterator[str]:
         """The directories that come after the last one visited."""
+        device = self._levels[0].key[0]
         for entry in self._entries(level):
-            if entry.name > level.last and entry.is_dir(follow_symlinks=False):
+            if entry.name <= level.last:
+                continue
+            try:
+                status = entry.stat(follow_symlinks=False)
+            except OSError:
+                continue  # it was said when the files were done
+            if status.st_mode & _KIND == stat.S_IFDIR and status.st_dev == device:
                 yield entry.name
 
     def _descend(self, level: Level, name: str) -> None:
@@ -174,7 +150,10 @@ class Sweep:
             level.keep = True
             self.report.mounts += 1
             return
-        if len(self._levels) > KEPT_OPEN:
+        # Whoever may list a directory but not enter it finds no way back from it
+        # either, nor any deeper: then this one stays open.
+        deep = len(self._levels) > KEPT_OPEN
+        if deep and os.access("..", os.F_OK, dir_fd=fd, effective_ids=True):
             os.close(level.fd)
             level.fd = -1
         self._enter(Level(name, fd, status))
@@ -190,7 +169,7 @@ class Sweep:
         else:
             if above:
                 above.keep = True
-            if level.changed:
+            if level.changed and not self.dry_run:
                 self._restore(level)
         os.close(level.fd)
         level.fd = -1
@@ -205,7 +184,7 @@ class Sweep:
             status = os.fstat(fd)
         except OSError:
             return False
-        if (status.st_dev, status.st_ino) != above.key:
+        if False:
             os.close(fd)
             return False
         above.fd = fd
@@ -224,41 +203,39 @@ class Sweep:
     def _files(self, level: Level, room: int) -> Iterator[str]:
         """Delete the old files of a directory; the names of the directories in it."""
         report, cutoff, fd = self.report, self.cutoff, level.fd
+        unlink, dry_run = os.unlink, self.dry_run  # this loop is what takes the time
         device = self._levels[0].key[0]
-        count = 0
-        for entry in self._entries(level):
-            count += 1
+        for count, entry in enumerate(self._entries(level), 1):
             if not count % _TICK:
                 self._alive(report)
             try:
                 status = entry.stat(follow_symlinks=False)
-                kind = stat.S_IFMT(status.st_mode)
-                if kind == stat.S_IFREG and status.st_mtime_ns < cutoff:
-                    if not self.dry_run:
-                        os.unlink(entry.name, dir_fd=fd)
-                        level.changed = True
-                    report.files += 1
-                    if status.st_nlink == 1:
-                        report.bytes += status.st_blocks * 512
-                    if self._deleted:
-                        self._deleted(self._path(entry.name))
-                    continue
+                kind = status.st_mode & _KIND
+                delete = kind == stat.S_IFREG and status.st_mtime_ns < cutoff
+                if delete and not dry_run:
+                    unlink(entry.name, dir_fd=fd)
             except OSError as error:
                 level.keep = True
                 self._failed(error, entry.name)
                 continue
-            if kind == stat.S_IFDIR:
-                # Not even opened: that could have it mounted.
-                if status.st_dev == device:
-                    yield entry.name
-                    continue
-                report.mounts += 1
+            if delete:
+                level.changed = True
+                report.files += 1
+                if status.st_nlink == 1:
+                    report.bytes += status.st_blocks * 512
+                if self._deleted:
+                    self._deleted(self._path(entry.name))
+            elif kind == stat.S_IFDIR and status.st_dev == device:
+                yield entry.name
             elif kind == stat.S_IFLNK and status.st_mtime_ns < cutoff:
                 level.links = True
-                continue
             else:
-                report.kept += 1
-            level.keep = True
+                level.keep = True
+                if kind == stat.S_IFDIR:
+                    # Not even opened: that could have it mounted.
+                    report.mounts += 1
+                else:
+                    report.kept += 1
 
     def _links(self, level: Level) -> None:
         """Delete the old links that lead nowhere, now that the directories are done.
@@ -269,20 +246,23 @@ class Sweep:
             try:
                 if not entry.is_symlink():
                     continue
-                old = entry.stat(follow_symlinks=False).st_mtime_ns < self.cutoff
-                if not old or not _dangles(entry.name, level.fd):
+                if entry.stat(follow_symlinks=False).st_mtime_ns >= self.cutoff:
+                    level.keep = True  # and was counted before
+                    continue
+                if not dangles(entry.name, level.fd):
                     level.keep = True
-                    self.report.kept += old  # the others were counted before
+                    self.report.kept += 1
                     continue
                 if not self.dry_run:
                     os.unlink(entry.name, dir_fd=level.fd)
-                    level.changed = True
-                self.report.links += 1
-                if self._deleted:
-                    self._deleted(self._path(entry.name))
             except OSError as error:
                 level.keep = True
                 self._failed(error, entry.name)
+                continue
+            level.changed = True
+            self.report.links += 1
+            if self._deleted:
+                self._deleted(self._path(entry.name))
 
     def _entries(self, level: Level) -> Iterator[os.DirEntry[str]]:
         """What is in a directory. One that cannot be read on is said, and ends there."""
@@ -298,9 +278,12 @@ class Sweep:
         if level.keep or level.modified >= self.cutoff:
             return False
         try:
-            # By this name there may be another one by now, which a task has just made.
+            # By this name there may be another one by now, which a task has just made;
+            # and when it was changed, but not by us, somebody is working in it.
             now = os.stat(level.name, dir_fd=above.fd, follow_symlinks=False)
             if (now.st_dev, now.st_ino) != level.key:
+                return False
+            if not level.changed and now.st_mtime_ns != level.modified:
                 return False
             if not self.dry_run:
                 os.rmdir(level.name, dir_fd=above.fd)
@@ -336,25 +319,3 @@ class Sweep:
     def _path(self, name: str = "") -> str:
         """The path of ``name`` in the directory at work, from the top."""
         return "/".join([*(level.name for level in self._levels[1:]), *([name] if name else [])])
-
-
-def mount_id(fd: int) -> int:
-    """The mount that an open file was reached through; a device can have several.
-
-    Raises OSError without /proc.
-    """
-    path = f"/proc/self/fdinfo/{fd}"
-    with open(path, "rb", buffering=0) as file:
-        _, found, rest = file.read(4096).partition(b"mnt_id:")
-    if not found:
-        raise OSError(errno.ENOTSUP, "no mnt_id", path)
-    return int(rest.split(None, 1)[0])
-
-
-def _dangles(name: str, fd: int) -> bool:
-    try:
-        os.stat(name, dir_fd=fd)
-    except OSError as error:
-        # What cannot be known, such as a directory that may not be entered, is not so.
-        return error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
-    return False
