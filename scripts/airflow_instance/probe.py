@@ -29,12 +29,13 @@ class Answer:
     """What the database said. ``unreachable`` is why it said nothing, else "".
 
     ``rows`` by the name of the query; a query that failed, because its table is not
-    there for one, is in ``errors`` instead.
+    there for one, is in ``errors`` instead; ``missing`` are those whose table is not.
     """
 
     unreachable: str = ""
     rows: Mapping[str, Rows] = field(default_factory=dict)
     errors: Mapping[str, str] = field(default_factory=dict)
+    missing: frozenset[str] = frozenset()
 
 
 def ask(
@@ -48,20 +49,36 @@ def ask(
 
     Raises what `launch.plan` raises, and HostError when the child broke off.
     """
-    option = table().option("database_url", installation.version)
-    assert option is not None  # every version has a database
-    python = f"{installation.bin_dir}/python"
-    command = [python, "-I", str(_SCRIPT)]
-    request = {"section": option[0], "key": option[1], "timeout": timeout, "queries": dict(queries)}
+    command, text = question(installation, queries, timeout)
     planned = launch.plan(site, name, command, ["airflow-instance", "check", name])
     # Connecting has the time limit; the rest of it is for a server that hangs.
-    done = asuser.run(site, planned, text=json.dumps(request), timeout=timeout + 5)
+    done = asuser.run(site, planned, text=text, timeout=timeout + 5)
     if done.status == asuser.TIMED_OUT:
         return Answer(unreachable=f"no answer in {timeout + 5:g} s")
     if done.status != 0:
         raise HostError(f"{name}: the database could not be asked: {done.last_words}")
-    said = json.loads(done.out)
-    return Answer(said.get("unreachable", ""), said.get("rows", {}), said.get("errors", {}))
+    return answer(done.out)
+
+
+def question(
+    installation: Installation, queries: Mapping[str, str], timeout: float
+) -> tuple[list[str], str]:
+    """The command that asks, for the service user, and what it has to read."""
+    option = table().option("database_url", installation.version)
+    assert option is not None  # every version has a database
+    request = {"section": option[0], "key": option[1], "timeout": timeout, "queries": dict(queries)}
+    return [f"{installation.bin_dir}/python", "-I", str(_SCRIPT)], json.dumps(request)
+
+
+def answer(text: str) -> Answer:
+    """What that command has printed."""
+    said = json.loads(text)
+    return Answer(
+        said.get("unreachable", ""),
+        said.get("rows", {}),
+        said.get("errors", {}),
+        frozenset(said.get("missing", ())),
+    )
 
 
 def moment(value: object) -> datetime.datetime:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 
-from .. import edit, names, schema
-from ..changes import Change, WriteFile
+from .. import edit, heads, migration, names, schema
+from ..changes import WriteFile
 from ..engine import Engine, locked
-from ..errors import ConflictError, DeclarationError, InstanceError, UsageError
+from ..errors import ConflictError, DeclarationError, UsageError
 from ..layout import Layout
 from ..leaves import Path
 from ..secrecy import exposed
 from ..site import InstancePlan, Site
+from ..undo import take_back
 from ..versions import table
 from . import Command, always
 from .common import add_name, add_preview, carry_out, show_changes, warn
@@ -47,6 +49,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--no-apply", action="store_true", help="Only write the declaration; apply it later."
+    )
+    parser.add_argument(
+        "--no-migrate", action="store_true", help="Leave the database without tables."
     )
     add_preview(parser)
 
@@ -91,41 +96,65 @@ def text(args: argparse.Namespace, where: str) -> str:
 def run(site: Site, args: argparse.Namespace) -> int:
     name, layout = names.check(args.name), site.layout
     where = layout.seen(layout.instance_file(name))
-    declaration = text(args, where)
-    with locked(layout):
-        if site.tree.status(where) is not None:
-            raise ConflictError(
-                f"{name} is declared already, in {where}",
-                hint=f"airflow-instance show {name} shows it, airflow-instance set changes it",
-            )
-        _check_launcher(site, name)
-        write = WriteFile(where, declaration.encode(), None, 0o644, "root", "root")
-        engine = Engine(site.tree, site.host)
+    write = WriteFile(where, text(args, where).encode(), None, 0o644, "root", "root")
+    engine = Engine(site.tree, site.host)
+    plan: InstancePlan | None = None
+    with locked(layout, name=name):
         try:
-            engine.execute([write])
-            plans, warnings = site.plan([name])
-            warn([*warnings, *(w for plan in plans for w in plan.warnings)])
-            if args.dry_run:
-                engine.take_back()
-                show_changes(name, [write], diff=args.diff, would=True)
-                carry_out(site, plans, args)
-                return 0
+            with locked(layout):
+                plan = _declare(site, engine, name, write)
+                if args.dry_run:
+                    engine.take_back()
+                    show_changes(name, [write], diff=args.diff, would=True)
+                    carry_out(site, [plan], args)
+                    return 0
+                if not args.no_apply:
+                    engine.execute(plan.changes)
             if not args.no_apply:
-                engine.execute(_changes(plans))
+                _initialise(site, plan, args)
         except BaseException as error:
-            failed = engine.take_back()
-            if failed and isinstance(error, InstanceError):
-                error.hint = f"{error.hint}; left behind: {'; '.join(failed)}".lstrip("; ")
+            take_back(site, engine, name, plan, error)
             raise
-    _report(name, args, plans[0])
+    _report(site, name, args, plan)
     return 0
 
 
-def _changes(plans: list[InstancePlan]) -> list[Change]:
-    return [change for plan in plans for change in plan.changes]
+def _declare(site: Site, engine: Engine, name: str, write: WriteFile) -> InstancePlan:
+    """Write the declaration; the plan that follows from it."""
+    if site.tree.status(write.path) is not None:
+        raise ConflictError(
+            f"{name} is declared already, in {write.path}",
+            hint=f"airflow-instance show {name} shows it, airflow-instance set changes it",
+        )
+    check_launcher(site, name)
+    engine.execute([write])
+    plans, warnings = site.plan([name])
+    warn([*warnings, *plans[0].warnings])
+    return plans[0]
 
 
-def _check_launcher(site: Site, name: str) -> None:
+def _initialise(site: Site, plan: InstancePlan, args: argparse.Namespace) -> None:
+    """Make the tables, so that the instance can be started; a database with data stays."""
+    instance = plan.instance
+    if instance is None or args.no_migrate or site.layout.alternate:
+        return
+    schema = heads.state(site, instance)
+    if schema.state == heads.FRESH:
+        words = " ".join(table().database_commands(instance.installation.version)["init"])
+        print(f"{plan.name}: airflow {words}, which takes a while …", flush=True)
+        migration.run(site, instance, migration.INIT)
+    elif schema.state == heads.PENDING:
+        warn(
+            [
+                f"{plan.name}: the database is there already, and migrations are pending; "
+                f"airflow-instance migrate {plan.name}"
+            ]
+        )
+    elif schema.state != heads.CURRENT:
+        raise migration.explain(site, instance, schema)
+
+
+def check_launcher(site: Site, name: str) -> None:
     """airflow-NAME must not hide, or be hidden by, another program."""
     link = Layout.launcher_link(name)
     for directory in ("/usr/bin", "/bin", "/usr/sbin", "/sbin"):
@@ -137,7 +166,7 @@ def _check_launcher(site: Site, name: str) -> None:
             )
 
 
-def _report(name: str, args: argparse.Namespace, plan: InstancePlan) -> None:
+def _report(site: Site, name: str, args: argparse.Namespace, plan: InstancePlan) -> None:
     if args.no_apply or plan.instance is None:
         print(f"declared {name}; next: airflow-instance apply {name}")
         return
@@ -146,16 +175,21 @@ def _report(name: str, args: argparse.Namespace, plan: InstancePlan) -> None:
         f"created {name}: Airflow {instance.installation.version}, user {instance.user}, "
         f"home {instance.home}, port {instance.ports['web']}"
     )
-    verbs = table().database_commands(instance.installation.version)
-    print(f"next: airflow-{name} {' '.join(verbs['init'])}")
+    if args.no_migrate or site.layout.alternate:
+        print(f"next: airflow-instance migrate {name}")
+    print(f"next: airflow-instance start {name}")
+    if "fab" in instance.conditions and "login" in instance.conditions:
+        print(f"first login: {shlex.join([f'airflow-{name}', *table().first_user])}")
 
 
 COMMAND = Command(
     name="create",
     help="declare a new instance and make it",
     description="Writes /etc/airflow/instances.d/NAME.yaml and applies it: a user of its own, "
-    "a home, generated keys, a block of ports, configuration and the command airflow-NAME. "
-    "A home that is there already is adopted. When anything fails, all of it is taken back.",
+    "a home, generated keys, a block of ports, configuration, the command airflow-NAME and, when "
+    "the server is this host's own, the database with its user; then Airflow makes the tables, "
+    "which takes most of the time. A home or a database that is there already is adopted. When "
+    "anything fails, all of it is taken back.",
     arguments=arguments,
     run=run,
     root=always,

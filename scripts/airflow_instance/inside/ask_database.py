@@ -3,8 +3,9 @@
 Runs on the installation's Python as the service user: the drivers are there, and
 so is the right to read airflow.cfg, where the URL is. Reads a request from
 standard input, {"section", "key", "timeout", "queries": {name: SQL}}, and prints
-{"rows": {name: [[…]]}, "errors": {name: text}}; or {"unreachable": text}. Nothing is
-written to the database, and no message has the URL in it.
+{"rows": {name: [[…]]}, "errors": {name: text}, "missing": [names of queries whose
+table is not there]}; or {"unreachable": text}. Nothing is written to the database,
+and no message has the URL in it.
 """
 
 from __future__ import annotations
@@ -16,8 +17,7 @@ import os
 import sqlite3
 import sys
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
-from urllib.request import pathname2url
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 
 def url_of(section: str, key: str) -> str:
@@ -40,7 +40,10 @@ def connect(url: str, timeout: float) -> Any:
     """
     if url.startswith("sqlite:///"):
         path = url[len("sqlite:///") :].partition("?")[0]
-        return sqlite3.connect(f"file:{pathname2url(path)}?mode=ro", uri=True, timeout=timeout)
+        if not os.path.lexists(path) and os.path.isdir(os.path.dirname(path)):
+            # To SQLite a file that is not there yet is an empty database.
+            return sqlite3.connect(":memory:")
+        return sqlite3.connect(f"file:{quote(path)}?mode=ro", uri=True, timeout=timeout)
     parts = urlsplit(url)
     options: dict[str, Any] = dict(parse_qsl(parts.query))
     login: dict[str, Any] = {
@@ -66,18 +69,54 @@ def connect(url: str, timeout: float) -> Any:
         if "ssl_ca" in options:
             options["ssl"] = {"ca": options.pop("ssl_ca")}
         options["connect_timeout"] = max(2, int(timeout))
-        return driver.connect(database=name, **options, **login)
+        connection = driver.connect(database=name, **options, **login)
+        cursor = connection.cursor()
+        cursor.execute("SET SESSION TRANSACTION READ ONLY")
+        cursor.close()
+        return connection
     return importlib.import_module("sqlalchemy").create_engine(url).raw_connection()
 
 
 def clean(error: Exception, url: str) -> str:
     """The first line of an error, the password taken out."""
     parts = urlsplit(url)
-    text = " ".join(str(error).split("\n")[0].split()) or type(error).__name__
+    # MySQL's errors are pairs of a number and a text.
+    text = str(error.args[1] if len(error.args) == 2 else error)
+    text = " ".join(text.strip().partition("\n")[0].split()) or type(error).__name__
     for secret in (url, parts.password or "", unquote(parts.password or "")):
         if secret:
             text = text.replace(secret, "***")
     return text
+
+
+def no_such_table(error: Exception) -> bool:
+    """Whether a query failed for want of its table, in whatever language the server says it."""
+    number = error.args[0] if error.args else None
+    return (
+        getattr(error, "pgcode", None) == "42P01"
+        or number == 1146
+        or (isinstance(error, sqlite3.OperationalError) and "no such table" in str(error))
+    )
+
+
+def ask(connection: Any, url: str, queries: dict[str, str]) -> dict[str, Any]:
+    """What ``connection``, to ``url``, answers to each of ``queries``."""
+    rows: dict[str, list[list[object]]] = {}
+    errors: dict[str, str] = {}
+    missing: list[str] = []
+    for name, query in queries.items():
+        cursor = connection.cursor()
+        try:
+            cursor.execute(query)
+            rows[name] = [list(row) for row in cursor.fetchall()]
+        except Exception as error:
+            errors[name] = clean(error, url)
+            if no_such_table(error):
+                missing.append(name)
+            connection.rollback()
+        finally:
+            cursor.close()
+    return {"rows": rows, "errors": errors, "missing": missing}
 
 
 def main() -> None:
@@ -88,20 +127,10 @@ def main() -> None:
     except Exception as error:
         print(json.dumps({"unreachable": clean(error, url)}))
         return
-    rows: dict[str, list[list[object]]] = {}
-    errors: dict[str, str] = {}
-    for name, query in request["queries"].items():
-        cursor = connection.cursor()
-        try:
-            cursor.execute(query)
-            rows[name] = [list(row) for row in cursor.fetchall()]
-        except Exception as error:
-            errors[name] = clean(error, url)
-            connection.rollback()
-        finally:
-            cursor.close()
+    answer = ask(connection, url, request["queries"])
     connection.close()
-    print(json.dumps({"rows": rows, "errors": errors}, default=str))
+    print(json.dumps(answer, default=str))
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,48 @@
+"""Keeping an instance still while its data is worked on."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+from .changes import Systemctl
+from .errors import ConflictError
+from .site import Site
+
+
+def running(site: Site, name: str) -> tuple[str, ...]:
+    """The units of the instance that are running."""
+    return tuple(
+        unit
+        for change in site.planner.stops(name)
+        if isinstance(change, Systemctl)
+        for unit in change.arguments[1:]
+    )
+
+
+def require(site: Site, name: str, *, stop: bool, typed: str) -> tuple[str, ...]:
+    """What runs of the instance; ``typed`` is the command that would stop it first.
+
+    Raises ConflictError when something does and may not be stopped.
+    """
+    found = running(site, name)
+    if found and not stop:
+        raise ConflictError(
+            f"{name} is running", hint=f"stop it, or: {typed}, which starts it again afterwards"
+        )
+    return found
+
+
+@contextlib.contextmanager
+def standstill(site: Site, name: str, units: tuple[str, ...]) -> Iterator[None]:
+    """Stop ``units``, waiting for tasks as they do; start them again when all went well.
+
+    Raises HostError when systemd refuses.
+    """
+    if units:
+        print(f"{name}: stopping it, which waits for what runs …", flush=True)
+        site.host.systemctl("stop", *units)
+    yield
+    if units:
+        site.host.systemctl("start", *units)
+        print(f"{name}: started again")
