@@ -1,13 +1,14 @@
 """Keys that are made once and kept.
 
 They are in /etc/airflow/keys.d/NAME.yaml, 0600, one per line. An existing line
-is never changed: another fernet key could not read the database any more. What
-secrets.d says wins over what is here.
+is never changed but by rotation.py: another fernet key could not read the database
+any more. What secrets.d says wins over what is here.
 """
 
 from __future__ import annotations
 
 import base64
+import hashlib
 import os
 import secrets
 from collections.abc import Callable, Iterable, Mapping
@@ -17,8 +18,8 @@ from .errors import DeclarationError
 from .layout import Layout
 
 HEADER = """\
-# Made once by airflow-instance and never changed by it. Keep it with the database's
-# backups: without the fernet key nobody can read the connections stored there.
+# Made once by airflow-instance, and replaced by its command rotate-keys only. Keep it
+# with the database's backups: without the fernet key nobody can read the connections there.
 """
 
 
@@ -44,7 +45,15 @@ def load(layout: Layout, name: str) -> tuple[str, dict[str, str]]:
     source = readfile.read(layout.keys_file(name), where, secret=True)
     if source is None:
         return "", {}
-    root = document.parse(source.text, where)
+    return source.text, parse(source.text, where)
+
+
+def parse(text: str, where: str) -> dict[str, str]:
+    """The keys in a file's ``text``.
+
+    Raises DeclarationError when it is malformed.
+    """
+    root = document.parse(text, where)
     values = document.plain(root) if root else {}
     found: dict[str, str] = {}
     for key, value in (values if isinstance(values, dict) else {}).items():
@@ -53,7 +62,18 @@ def load(layout: Layout, name: str) -> tuple[str, dict[str, str]]:
                 f"{where}: {key} is no key", hint="put back the file from a backup"
             )
         found[key] = value
-    return source.text, found
+    return found
+
+
+def fingerprint(purpose: str, key: str) -> str:
+    """Eight digits by which two hosts can tell whether they have the same key.
+
+    They are no help in finding the key: those that were generated have 256 bits, and
+    one that a person thought of takes as long to try as a password, with a dozen digits
+    too few to be sure.
+    """
+    salt = f"airflow-instance {purpose}".encode()
+    return hashlib.pbkdf2_hmac("sha256", key.encode(), salt, 200_000).hex()[:8]
 
 
 def complete(

@@ -6,10 +6,11 @@ import argparse
 import json
 import os
 
-from .. import secrecy
+from .. import keys, secrecy
 from ..errors import AlreadyError
 from ..instance import Instance
 from ..site import Site
+from ..versions import table
 from . import Command
 from .common import add_name, warn
 
@@ -17,6 +18,23 @@ from .common import add_name, warn
 def arguments(parser: argparse.ArgumentParser) -> None:
     add_name(parser)
     parser.add_argument("--json", action="store_true", help="Print JSON for scripts.")
+    parser.add_argument(
+        "--fingerprints",
+        action="store_true",
+        help="Print fingerprints of the keys instead. Hosts of one instance must have the same; "
+        "the keys cannot be found from them. Needs root.",
+    )
+
+
+def fingerprints(instance: Instance) -> dict[str, str]:
+    """What to compare between hosts: of each key, and of each of several fernet keys."""
+    found = {}
+    for row in table().settings:
+        value = instance.option(row.purpose) if row.generate else ""
+        if value:
+            parts = [keys.fingerprint(row.purpose, part) for part in value.split(",")]
+            found[row.purpose] = ",".join(parts)
+    return found
 
 
 def settings(instance: Instance) -> list[tuple[str, object, str]]:
@@ -43,6 +61,11 @@ def run(site: Site, args: argparse.Namespace) -> int:
     warn(instance.warnings)
     if not declared.complete:
         warn(["secrets and generated keys are left out: only root may read them"])
+    if args.fingerprints:
+        found = fingerprints(instance)
+        lines = [f"{purpose} {text}" for purpose, text in found.items()]
+        print(json.dumps(found, indent=2) if args.json else "\n".join(lines))
+        return 0
     rows = settings(instance)
     if args.json:
         data = {
@@ -68,5 +91,9 @@ COMMAND = Command(
     "may read is left out for others.",
     arguments=arguments,
     run=run,
-    examples=(("airflow-instance show analytics", ""),),
+    root=lambda args: bool(args.fingerprints),
+    examples=(
+        ("airflow-instance show analytics", ""),
+        ("airflow-instance show analytics --fingerprints", "to compare with another host"),
+    ),
 )
