@@ -14,6 +14,19 @@ Data flows one way; everything between reading and doing is pure.
     plan -> changes                  what of it is not so yet
     engine (tree, host)              does that
     site.Site                        ties these together for one host
+    asuser, launch, run              programs, as the instance's user or as ourselves
+    probe, heads                     its database asked without Airflow; how its schema stands
+    database/*                       role and database on this host's own servers
+    migration, dumps, backups, restoring, standstill   its data: made, changed, kept, brought back
+    removal, trees, undo             what goes with an instance, and what is taken back
+    units, systemd, running, stopping, prestart, held  its daemons
+    health/*, watchdog, metrics      whether it lives, and who is told
+    doctor/*                         what is wrong with a host, one module for each topic
+    keytab, ccache -> kerberos, keytab_check   the ticket, and what keeps one from getting it
+    rotation                         new keys in place of old ones, nothing unreadable between
+    rights, firewall                 what its team may do; who may reach its ports
+    clean_logs/*, log_cleaning       old logs deleted
+    inside/*                         what runs on the installation's Python, or as a unit's ExecStartPre
     commands/*, cli, launch, manual  what people use
 
 Where to add things
@@ -34,7 +47,7 @@ Where to add things
 * Another kind of change than a file or a unit: an item in items.py, a change with
   ``describe()`` in changes.py, a branch in `plan.Planner._changes` and one in
   `engine.Engine._do` that remembers how to undo itself.
-* A command: a module in commands/ with a `COMMAND`, named in `commands.load`. It
+* A command: a module in commands/ with a `COMMAND`, named in `commands.MODULES`. It
   gets a `site.Site`: `site.load(NAME)`, `site.view(declared)` for the Instance,
   `site.plan([NAME])`, `engine.locked(site.layout)` around what changes things, and
   `launch.plan` + `launch.go` to run Airflow as the service user. Raise the errors of

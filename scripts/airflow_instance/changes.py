@@ -7,6 +7,7 @@ import shlex
 from dataclasses import dataclass, field
 from typing import Union
 
+from .items import DatabaseItem
 from .secrecy import mask_config_line
 
 
@@ -41,6 +42,18 @@ class MakeDirectory:
 
 
 @dataclass(frozen=True)
+class MoveHome:
+    """Give a home another path, and tell the system's list of users."""
+
+    path: str
+    target: str
+    user: str
+
+    def describe(self) -> str:
+        return f"move {self.path} to {self.target}"
+
+
+@dataclass(frozen=True)
 class FixDirectory:
     path: str
     mode: int
@@ -62,6 +75,7 @@ class WriteFile:
     owner: str
     group: str
     kind: str = ""
+    check: tuple[str, ...] = ()
 
     def describe(self) -> str:
         verb = "write" if self.old is None else "rewrite"
@@ -115,13 +129,56 @@ class Systemctl:
         return f"systemctl {shlex.join(self.arguments)}"
 
 
+@dataclass(frozen=True)
+class CreateRole:
+    """Make a database's user on this host's server."""
+
+    item: DatabaseItem
+
+    def describe(self) -> str:
+        return f"create {self.item.kind} user {self.item.user}"
+
+
+@dataclass(frozen=True)
+class SetPassword:
+    """Give a database's user the password that the instance has."""
+
+    item: DatabaseItem
+
+    def describe(self) -> str:
+        return f"set the password of {self.item.kind} user {self.item.user}"
+
+
+@dataclass(frozen=True)
+class CreateDatabase:
+    item: DatabaseItem
+
+    def describe(self) -> str:
+        return f"create {self.item.kind} database {self.item.name} of {self.item.user}"
+
+
+@dataclass(frozen=True)
+class DropDatabase:
+    """Remove a database and its user. There is no way back but a backup."""
+
+    item: DatabaseItem
+
+    def describe(self) -> str:
+        return f"drop {self.item.kind} database {self.item.name} and user {self.item.user}"
+
+
 Change = Union[
     CreateGroup,
     CreateUser,
     MakeDirectory,
     FixDirectory,
+    MoveHome,
     WriteFile,
     MakeLink,
     Remove,
     Systemctl,
+    CreateRole,
+    SetPassword,
+    CreateDatabase,
+    DropDatabase,
 ]

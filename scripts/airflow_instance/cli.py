@@ -7,13 +7,14 @@ import os
 import shlex
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
-from . import launch
 from .commands import Command, load
 from .errors import USAGE_STATUS, InstanceError, PrivilegeError
 from .layout import Layout
-from .site import Site
+
+if TYPE_CHECKING:
+    from .site import Site
 
 PROGRAM = "airflow-instance"
 INTERRUPTED = 130
@@ -29,6 +30,7 @@ EXIT_STATUS = (
     (7, "the system refused: a full disk, a failed command"),
     (8, "there is no usable Airflow where the instance expects it"),
     (9, "another airflow-instance is at work"),
+    (10, "clean-logs: something could not be read or deleted"),
     (USAGE_STATUS, "the command line makes no sense"),
 )
 
@@ -36,8 +38,10 @@ EXIT_STATUS = (
 class Parser(argparse.ArgumentParser):
     """argparse, but a usage error has a status of its own: 2 means "already"."""
 
+    usage_status = USAGE_STATUS
+
     def error(self, message: str) -> NoReturn:
-        self.exit(USAGE_STATUS, f"{self.prog}: error: {message}; {self.prog} --help\n")
+        self.exit(self.usage_status, f"{self.prog}: error: {message}; {self.prog} --help\n")
 
 
 def build_parser(commands: Sequence[Command] | None = None) -> Parser:
@@ -51,13 +55,18 @@ def build_parser(commands: Sequence[Command] | None = None) -> Parser:
     below = parser.add_subparsers(
         title="commands", metavar="COMMAND", dest="command", required=True, parser_class=Parser
     )
-    for command in load() if commands is None else commands:
+    loaded = load() if commands is None else commands
+    if len(loaded) == 1:
+        # What its own parser leaves over of a command line, this one complains about.
+        parser.usage_status = loaded[0].usage_status
+    for command in loaded:
         inner = below.add_parser(
             command.name,
             help=command.help,
             description=command.description,
             allow_abbrev=False,
         )
+        inner.usage_status = command.usage_status
         command.arguments(inner)
         inner.set_defaults(selected=command)
     return parser
@@ -66,14 +75,17 @@ def build_parser(commands: Sequence[Command] | None = None) -> Parser:
 def main(argv: Sequence[str] | None = None, site: Site | None = None) -> int:
     """The exit status of a command line; errors are said, one line each."""
     words = list(sys.argv[1:] if argv is None else argv)
-    args = build_parser().parse_args(words)
+    # Only the command that was typed is imported, and the heavy rest when it runs.
+    args = build_parser(load(words[0] if words else "")).parse_args(words)
     command: Command = args.selected
     try:
-        site = site or Site.here()
-        _check_root(site.layout, command, args, words)
+        layout = site.layout if site else Layout.from_environment()
+        _check_root(layout, command, args, words)
         # What is made is as readable as its mode says, whatever the caller's umask.
         os.umask(0o022)
-        return command.run(site, args)
+        if command.light:
+            return command.light(layout, args)
+        return command.run(site or _here(), args)
     except InstanceError as error:
         return complain(PROGRAM, error)
     except BrokenPipeError:
@@ -91,6 +103,12 @@ def complain(program: str, error: InstanceError) -> int:
     return error.status
 
 
+def _here() -> Site:
+    from .site import Site
+
+    return Site.here()
+
+
 def _check_root(
     layout: Layout, command: Command, args: argparse.Namespace, words: Sequence[str]
 ) -> None:
@@ -102,11 +120,13 @@ def _check_root(
 
 def launcher(argv: Sequence[str] | None = None, site: Site | None = None) -> int:
     """airflow-NAME: runs airflow for the instance that the command is called after."""
+    from . import launch
+
     words = list(sys.argv if argv is None else argv)
     called = os.path.basename(words[0])
     name = called[len("airflow-") :] if called.startswith("airflow-") else ""
     try:
-        site = site or Site.here()
+        site = site or _here()
         launch.go(site, launch.plan(site, name, ["airflow", *words[1:]], [called, *words[1:]]))
     except InstanceError as error:
         return complain(called, error)

@@ -11,6 +11,8 @@ import posixpath
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
+from . import backup_timer, database, firewall, log_cleaning, metrics, rights, watchdog
+from .health import declare as health
 from .instance import Instance
 from .items import (
     CONFIG,
@@ -21,19 +23,22 @@ from .items import (
     AbsentItem,
     AccountItem,
     DirectoryItem,
+    EnabledItem,
     FileItem,
     Item,
     LinkItem,
 )
 from .layout import (
+    ALL_INSTANCES,
     CONFIG_FILE,
     CONNECTIONS_FILE,
     LAUNCHER,
     PROFILE_FILE,
     WEB_CONFIG_FILE,
     Layout,
+    unit,
 )
-from .render import airflow_cfg, connections_yaml, environment, webserver_config
+from .render import airflow_cfg, connections_yaml, environment, units, webserver_config
 from .versions import table
 
 Contributor = Callable[[Instance], Iterable[Item]]
@@ -50,6 +55,13 @@ def account(instance: Instance) -> Iterable[Item]:
         create=instance.create_user,
         origin=instance.parameters[("service_user",)].origin,
     )
+
+
+def metadata(instance: Instance) -> Iterable[Item]:
+    """Database and user on this host's own server."""
+    item = database.item(instance)
+    if item:
+        yield item
 
 
 def home(instance: Instance) -> Iterable[Item]:
@@ -121,34 +133,59 @@ def launcher(instance: Instance) -> Iterable[Item]:
 
 
 def drop_ins(instance: Instance) -> Iterable[Item]:
-    """User, home and environment for each unit the instance has; none for the others."""
-    content = environment.drop_in(instance).encode("utf-8")
-    used = {daemon.name for daemon in instance.daemons}
+    """What each unit that the instance has needs to know; nothing for the others.
+
+    And whether all of it is started with the host.
+    """
+    used = {daemon.name: daemon for daemon in instance.daemons}
     for daemon in table().daemons:
         path = Layout.drop_in(daemon.name, instance.name)
         if daemon.name in used:
-            yield FileItem(path, content, 0o644, kind=DROP_IN)
+            text = units.daemon(instance, used[daemon.name])
+            yield FileItem(path, text.encode("utf-8"), 0o644, kind=DROP_IN)
         else:
             yield AbsentItem(path, kind=DROP_IN)
+    whole = units.whole(instance).encode("utf-8")
+    yield FileItem(Layout.drop_in("", instance.name), whole, 0o644, kind=DROP_IN)
+    start = instance.parameter("start") == "auto"
+    yield EnabledItem(unit("", instance.name), ALL_INSTANCES, enabled=start, now=False)
 
 
 def retired(name: str) -> Iterable[Item]:
     """What goes when an instance is to be absent; its home, keys and database stay."""
     yield AbsentItem(Layout.launcher_link(name), LAUNCHER)
     yield AbsentItem(Layout.environment_file(name))
-    for daemon in table().daemons:
-        yield AbsentItem(Layout.drop_in(daemon.name, name), kind=DROP_IN)
+    for daemon in ("", *(daemon.name for daemon in table().daemons)):
+        yield AbsentItem(Layout.drop_in(daemon, name), kind=DROP_IN)
+    yield EnabledItem(unit("", name), ALL_INSTANCES, enabled=False, now=False)
 
 
 CONTRIBUTORS: tuple[Contributor, ...] = (
     account,
+    metadata,
     home,
     configuration,
     environment_file,
     launcher,
     drop_ins,
+    health.items,
+    metrics.items,
+    backup_timer.items,
+    log_cleaning.items,
+    rights.items,
+    firewall.items,
+    watchdog.items,
 )
-RETIRED: tuple[Retirer, ...] = (retired,)
+RETIRED: tuple[Retirer, ...] = (
+    retired,
+    health.retired,
+    metrics.retired,
+    backup_timer.retired,
+    log_cleaning.retired,
+    rights.retired,
+    firewall.retired,
+    watchdog.retired,
+)
 
 
 def items(instance: Instance) -> list[Item]:

@@ -5,16 +5,16 @@ from __future__ import annotations
 import grp
 import os
 import pwd
-import shlex
-import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from .errors import HostError
+from . import database
+from .database import Server
+from .database.paper import PaperServer
 from .layout import Layout
-
-_ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}
+from .run import accepted, run
+from .systemd import Manager, NoSystemd, Systemd
 
 
 @dataclass(frozen=True)
@@ -23,9 +23,11 @@ class Account:
 
     uid: int
     gid: int
+    comment: str = ""
+    home: str = ""
 
 
-class Host(Protocol):
+class Host(Manager, Protocol):
     """What the engine asks of a host beside its files."""
 
     def user(self, name: str) -> Account | None:
@@ -40,49 +42,23 @@ class Host(Protocol):
     def create_user(self, name: str, group: str, home: str, comment: str) -> None:
         """Make a system user that nobody can log in as."""
 
+    def set_home(self, name: str, home: str) -> None:
+        """Change a user's home in the list of users; nothing is moved."""
+
     def delete_user(self, name: str) -> None:
         """Take back `create_user`."""
 
     def delete_group(self, name: str) -> None:
         """Take back `create_group`."""
 
-    @property
-    def can_start(self) -> bool:
-        """Whether there is a systemd to start units; in a plain container there is none."""
+    def check(self, command: Sequence[str], content: bytes) -> str:
+        """Why a program does not accept a file's ``content``; "" when it does, or is not there."""
 
-    def active(self, units: Sequence[str]) -> list[str]:
-        """Those of ``units`` that are running or starting."""
-
-    def systemctl(self, *arguments: str) -> None:
-        """Have systemd do something."""
+    def server(self, kind: str) -> Server:
+        """This host's database server of a kind."""
 
 
-def run(command: Sequence[str]) -> str:
-    """Run a command in a small clean environment; what it printed.
-
-    Raises HostError with the command's own last words.
-    """
-    try:
-        done = subprocess.run(
-            command,
-            env=_ENVIRONMENT,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            check=False,
-        )
-    except OSError as error:
-        raise HostError(f"{command[0]}: {error.strerror}") from error
-    if done.returncode != 0:
-        words = (done.stderr.strip() or done.stdout.strip()).splitlines()
-        raise HostError(
-            f"{shlex.join(command)} failed: {words[-1] if words else f'status {done.returncode}'}"
-        )
-    return done.stdout
-
-
-class RealHost:
+class RealHost(Systemd):
     """This host."""
 
     def user(self, name: str) -> Account | None:
@@ -90,7 +66,7 @@ class RealHost:
             entry = pwd.getpwnam(name)
         except KeyError:
             return None
-        return Account(entry.pw_uid, entry.pw_gid)
+        return Account(entry.pw_uid, entry.pw_gid, entry.pw_gecos, entry.pw_dir)
 
     def group(self, name: str) -> int | None:
         try:
@@ -105,42 +81,31 @@ class RealHost:
         place = ["--home-dir", home, "--no-create-home", "--shell", "/usr/sbin/nologin"]
         run(["useradd", "--system", "--gid", group, *place, "--comment", comment, name])
 
+    def set_home(self, name: str, home: str) -> None:
+        run(["usermod", "--home", home, name])
+
     def delete_user(self, name: str) -> None:
         run(["userdel", name])
 
     def delete_group(self, name: str) -> None:
-        run(["groupdel", name])
+        # userdel takes a group of the same name along where login.defs says so.
+        if self.group(name) is not None:
+            run(["groupdel", name])
 
-    @property
-    def can_start(self) -> bool:
-        return os.path.isdir("/run/systemd/system")
+    def check(self, command: Sequence[str], content: bytes) -> str:
+        return accepted(command, content)
 
-    def active(self, units: Sequence[str]) -> list[str]:
-        if not units or not self.can_start:
-            return []
-        done = subprocess.run(
-            ["systemctl", "is-active", "--", *units],
-            env=_ENVIRONMENT,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        running = ("active", "activating", "reloading")
-        return [u for u, state in zip(units, done.stdout.split()) if state in running]
-
-    def systemctl(self, *arguments: str) -> None:
-        # In a container without systemd there is nothing to tell.
-        if self.can_start:
-            run(["systemctl", *arguments])
+    def server(self, kind: str) -> Server:
+        return database.of(kind)
 
 
-class PaperHost:
+class PaperHost(NoSystemd):
     """An alternate root: accounts are lines of its etc/passwd, units never run."""
 
     def __init__(self, layout: Layout) -> None:
         self.passwd = layout.real("/etc/passwd")
         self.groups = layout.real("/etc/group")
+        self.databases = layout.real("/var/lib/airflow-instances/paper-databases.json")
 
     def _lines(self, name: str, *, groups: bool = False) -> list[list[str]]:
         path = self.groups if groups else self.passwd
@@ -148,11 +113,13 @@ class PaperHost:
         return [line.split(":") for line in text.splitlines() if line.split(":")[0] == name]
 
     def user(self, name: str) -> Account | None:
-        if name == "root" or os.geteuid() != 0:
-            known = name == "root" or self._lines(name)
-            return Account(os.geteuid(), os.getegid()) if known else None
         found = self._lines(name)
-        return Account(int(found[0][2]), int(found[0][3])) if found else None
+        if name != "root" and not found:
+            return None
+        uid, gid, comment, home = found[0][2:6] if found else ("0", "0", "", "/root")
+        if name == "root" or os.geteuid() != 0:
+            uid, gid = str(os.geteuid()), str(os.getegid())
+        return Account(int(uid), int(gid), comment, home)
 
     def group(self, name: str) -> int | None:
         if name == "root" or os.geteuid() != 0:
@@ -167,21 +134,23 @@ class PaperHost:
         gid = self._lines(group, groups=True)[0][2]
         self._append(self.passwd, name, f"x:{{id}}:{gid}:{comment}:{home}:/usr/sbin/nologin")
 
+    def set_home(self, name: str, home: str) -> None:
+        (found,) = self._lines(name)
+        self._delete(self.passwd, name)
+        rest = ":".join([*found[1:5], home, *found[6:]])
+        self._write(self.passwd, [*self._read(self.passwd), f"{name}:{rest}\n"])
+
     def delete_user(self, name: str) -> None:
         self._delete(self.passwd, name)
 
     def delete_group(self, name: str) -> None:
         self._delete(self.groups, name)
 
-    @property
-    def can_start(self) -> bool:
-        return False
+    def check(self, command: Sequence[str], content: bytes) -> str:
+        return ""
 
-    def active(self, units: Sequence[str]) -> list[str]:
-        return []
-
-    def systemctl(self, *arguments: str) -> None:
-        pass
+    def server(self, kind: str) -> Server:
+        return PaperServer(self.databases, kind)
 
     def _append(self, path: os.PathLike[str], name: str, rest: str) -> None:
         lines = self._read(path)

@@ -27,6 +27,14 @@ class AccountItem:
 
 
 @dataclass(frozen=True)
+class GroupItem:
+    """A group of the system that has to be there already; it is somebody else's."""
+
+    name: str
+    origin: str
+
+
+@dataclass(frozen=True)
 class DirectoryItem:
     """A directory. One that is there already keeps its mode and owner.
 
@@ -46,7 +54,11 @@ class DirectoryItem:
 
 @dataclass(frozen=True)
 class FileItem:
-    """A file with this content, mode and owner. ``once``: an existing one stays."""
+    """A file with this content, mode and owner. ``once``: an existing one stays.
+
+    ``check`` is a command that reads it on standard input, and has to accept it
+    before it is put in place; on a host without that command, nobody checks.
+    """
 
     path: str
     content: bytes = field(repr=False)
@@ -55,6 +67,7 @@ class FileItem:
     group: str = "root"
     kind: str = ""
     once: bool = False
+    check: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -91,4 +104,31 @@ class EnabledItem:
     now: bool = True
 
 
-Item = Union[AccountItem, DirectoryItem, FileItem, LinkItem, AbsentItem, EnabledItem]
+@dataclass(frozen=True)
+class DatabaseItem:
+    """A database on this host's own server, and the user who owns it.
+
+    ``kind`` is postgresql or mysql; ``host`` may be the path of a socket; ``account``
+    is the system's user who connects.
+    """
+
+    kind: str
+    name: str
+    user: str
+    password: str = field(repr=False)
+    host: str
+    port: int | None
+    account: str
+    origin: str
+
+
+Item = Union[
+    AccountItem,
+    GroupItem,
+    DirectoryItem,
+    FileItem,
+    LinkItem,
+    AbsentItem,
+    EnabledItem,
+    DatabaseItem,
+]

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 ROOT_VARIABLE = "AIRFLOW_INSTANCE_ROOT"
 
@@ -24,14 +24,21 @@ PROFILE_FILE = "bin/profile"
 # that directory is dpkg's, and a later package could bring the same name.
 LAUNCHER = "/usr/share/airflow-instances/launcher"
 LAUNCHER_DIR = "/usr/local/bin"
+# What deletes old logs; it needs no instance.
+CLEAN_LOGS = "/usr/bin/clean_logs"
 DEFAULT_INSTALLATION = "/usr/lib/airflow"
 # Where packages have their units. With /usr merged, /lib is the same directory.
 UNIT_DIR = "/lib/systemd/system"
+# The unit that stands for all instances.
+ALL_INSTANCES = "airflow.service"
 
 
-@dataclass(frozen=True)
-class Layout:
-    """The paths of one host, below ``root``."""
+class Layout(NamedTuple):
+    """The paths of one host, below ``root``.
+
+    No dataclass: a check, which runs every minute, would pay more for importing
+    dataclasses than for reading its file.
+    """
 
     root: Path = Path("/")
 
@@ -95,6 +102,40 @@ class Layout:
         return f"/etc/airflow/environment.d/{name}.env"
 
     @staticmethod
+    def target_file(name: str) -> str:
+        """What a check needs to know of an instance; nothing secret is in it."""
+        return f"/etc/airflow/check.d/{name}.conf"
+
+    @staticmethod
+    def prometheus_file(name: str) -> str:
+        """Where Prometheus finds an instance's metrics, for its file_sd_configs."""
+        return f"/etc/airflow/prometheus.d/{name}.yaml"
+
+    @staticmethod
+    def watchdog_file(name: str) -> str:
+        """What the watchdog remembers of an instance until the next boot."""
+        return f"/run/airflow-instances/{name}.json"
+
+    @staticmethod
+    def textfile(name: str) -> str:
+        """The last check as metrics, for the textfile collector of a node exporter."""
+        return f"/run/airflow-instances/metrics/airflow-{name}.prom"
+
+    @staticmethod
+    def sudoers_file(name: str) -> str:
+        """sudo reads no file with a dot in its name; ours have none."""
+        return f"/etc/sudoers.d/airflow-{name}"
+
+    @staticmethod
+    def polkit_file(name: str) -> str:
+        return f"/etc/polkit-1/rules.d/50-airflow-{name}.rules"
+
+    @staticmethod
+    def firewall_file(name: str) -> str:
+        """For a site's nftables.conf to include."""
+        return f"/etc/airflow/nftables.d/{name}.nft"
+
+    @staticmethod
     def launcher_link(name: str) -> str:
         return f"{LAUNCHER_DIR}/airflow-{name}"
 
@@ -111,7 +152,16 @@ class Layout:
 
     @staticmethod
     def drop_in(daemon: str, name: str) -> str:
-        return f"/etc/systemd/system/{unit(daemon, name)}.d/10-instance.conf"
+        return Layout.unit_drop_in(unit(daemon, name))
+
+    @staticmethod
+    def unit_drop_in(unit_name: str) -> str:
+        return f"/etc/systemd/system/{unit_name}.d/10-instance.conf"
+
+    @staticmethod
+    def failures_file(unit_name: str) -> str:
+        """Where a unit's start gate counts failures: in its RuntimeDirectory=."""
+        return f"/run/{unit_name.rpartition('.')[0]}/failures"
 
     # The tool's own state.
 
@@ -119,9 +169,31 @@ class Layout:
     def lock_file(self) -> Path:
         return self.real("/run/airflow-instances.lock")
 
+    def instance_lock(self, name: str) -> Path:
+        """Held by who migrates, backs up or restores."""
+        return self.real(f"/run/airflow-instances/{name}.lock")
+
+    @staticmethod
+    def migrate_log(name: str) -> str:
+        """What Airflow printed when it last made or changed the database."""
+        return f"/var/log/airflow-instances/{name}-migrate.log"
+
+    @staticmethod
+    def backups_dir(name: str) -> str:
+        return f"/var/backups/airflow-instances/{name}"
+
+    @staticmethod
+    def held_file(name: str) -> str:
+        """What of an instance was stopped, to be started again when it can be."""
+        return f"/var/lib/airflow-instances/held/{name}.json"
+
     def dropped_dir(self, name: str, stamp: str) -> str:
         """Where `drop` puts the declarations of an instance."""
         return f"/var/lib/airflow-instances/dropped/{name}-{stamp}"
+
+    def rotated_dir(self, name: str, stamp: str) -> str:
+        """Where `rotate-keys` keeps the keys that were before."""
+        return f"/var/lib/airflow-instances/rotated/{name}-{stamp}"
 
 
 def unit(daemon: str, name: str) -> str:

@@ -24,7 +24,7 @@ FILES = (
     ("/etc/airflow/instances.d/NAME.yaml", "the declaration of an instance"),
     ("/etc/airflow/secrets.d/NAME.yaml", "its secrets, 0600, of the same form, merged on top"),
     ("/etc/airflow/defaults.yaml", "the site's defaults, of the same form, merged below"),
-    ("/etc/airflow/keys.d/NAME.yaml", "keys generated once and never changed"),
+    ("/etc/airflow/keys.d/NAME.yaml", "keys generated once; rotate-keys replaces them"),
     ("/etc/airflow/ports.d/NAME.yaml", "ports allocated once"),
     ("/etc/airflow/environment.d/NAME.env", "rendered: the environment of daemons and people"),
     ("/usr/local/bin/airflow-NAME", "rendered: runs airflow for the instance"),

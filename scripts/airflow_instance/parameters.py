@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from . import names, placeholders, quoting, schema
+from . import firewall, names, placeholders, quoting, schema
 from .declaration import Declared
 from .errors import ConflictError, DeclarationError, InstanceError, raise_all
 from .facts import Facts, Values
@@ -24,14 +24,18 @@ DEFAULTS: Mapping[str, object] = {
     "create_user": False,
     "airflow_home": "/srv/airflow-%{name}",
     "installation": DEFAULT_INSTALLATION,
+    "start": "auto",
     "db": "sqlite",
     "db_host": "localhost",
     "port_range_start": DEFAULT_START,
     "web_access": "login",
     "allow_open_access_beyond_loopback": False,
     "monitoring_enabled": True,
+    "watchdog_strikes": 5,
     "statsd_monitoring_enabled": False,
     "clean_logs_older_than_days": 90,
+    "backup_daily": False,
+    "backup_keep_days": 7,
 }
 
 # Variables that make the instance what it is.
@@ -78,6 +82,21 @@ def url_templates() -> frozenset[tuple[str, ...]]:
     """Where a declaration may have a template of the database URL."""
     options = table().setting("database_url").options()
     return frozenset([("db_url",), *(("airflow_config", *option) for option in options)])
+
+
+def url_template(parameters: Leaves) -> Leaf | None:
+    """The template of the database URL, db_url's before airflow_config's; None without one."""
+    paths = [("db_url",), *sorted(url_templates() - {("db_url",)}, reverse=True)]
+    return next((parameters[path] for path in paths if path in parameters), None)
+
+
+def database_kind(parameters: Leaves) -> str:
+    """sqlite, postgresql or mysql; another word when a URL names something else."""
+    template = url_template(parameters)
+    if template is None:
+        return str(parameters[("db",)].value)
+    scheme = re.split(r"[+:]", str(template.value), maxsplit=1)[0]
+    return {"postgres": "postgresql", "mariadb": "mysql"}.get(scheme, scheme)
 
 
 def _expand(leaves: dict[tuple[str, ...], Leaf], path: tuple[str, ...], values: Values) -> None:
@@ -129,6 +148,7 @@ def _meaning(leaves: Leaves) -> list[InstanceError]:
                         hint="take the space away",
                     )
                 )
+    problems += _firewall(leaves)
     extra = leaves.get(("webserver_config_extra",))
     if extra:
         try:
@@ -141,3 +161,15 @@ def _meaning(leaves: Leaves) -> list[InstanceError]:
                 )
             )
     return problems
+
+
+def _firewall(leaves: Leaves) -> list[InstanceError]:
+    leaf = leaves.get(("firewall_ranges",))
+    if leaf is None:
+        return []
+    try:
+        firewall.parse(str(leaf.value))
+    except ValueError as error:
+        message, _, hint = str(error).partition("; ")
+        return [DeclarationError(f"{leaf.origin}: firewall_ranges: {message}", hint=hint)]
+    return []

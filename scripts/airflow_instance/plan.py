@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
 
 from .changes import (
     Change,
+    CreateDatabase,
     CreateGroup,
+    CreateRole,
     CreateUser,
     FixDirectory,
     MakeDirectory,
     MakeLink,
     Remove,
+    SetPassword,
     Systemctl,
     WriteFile,
 )
@@ -22,9 +26,11 @@ from .items import (
     DROP_IN,
     AbsentItem,
     AccountItem,
+    DatabaseItem,
     DirectoryItem,
     EnabledItem,
     FileItem,
+    GroupItem,
     Item,
     LinkItem,
 )
@@ -68,6 +74,11 @@ class Planner:
         found: list[Change] = [c for c in changes if not isinstance(c, Systemctl)]
         if DROP_IN in kinds:
             found.append(Systemctl(("daemon-reload",)))
+        # What it has no more is not left running without an owner.
+        gone = {c.path for c in changes if isinstance(c, Remove)} if daemons else set()
+        others = [unit(d.name, name) for d in table().daemons]
+        others = [u for u in others if Layout.unit_drop_in(u) in gone]
+        found += [Systemctl(("stop", u)) for u in self.host.active(others)]
         units = [unit(d.name, name) for d in daemons if kinds & d.restart_on]
         running = self.host.active(units)
         if running:
@@ -81,17 +92,17 @@ class Planner:
         return [Systemctl(("stop", *running))] if running else []
 
     def _changes(self, item: Item) -> Iterator[Change]:
-        if isinstance(item, AccountItem):
-            return self._account(item)
-        if isinstance(item, DirectoryItem):
-            return self._directory(item)
-        if isinstance(item, FileItem):
-            return self._file(item)
-        if isinstance(item, LinkItem):
-            return self._link(item)
-        if isinstance(item, EnabledItem):
-            return self._enabled(item)
-        return self._absent(item)
+        how: dict[type, Callable[[Any], Iterator[Change]]] = {
+            AccountItem: self._account,
+            GroupItem: self._group,
+            DatabaseItem: self._database,
+            DirectoryItem: self._directory,
+            FileItem: self._file,
+            LinkItem: self._link,
+            EnabledItem: self._enabled,
+            AbsentItem: self._absent,
+        }
+        return how[type(item)](item)
 
     def _account(self, item: AccountItem) -> Iterator[Change]:
         user, group = self.host.user(item.user), self.host.group(item.group)
@@ -110,6 +121,15 @@ class Planner:
             yield CreateGroup(item.group)
         if user is None:
             yield CreateUser(item.user, item.group, item.home, item.comment)
+
+    def _group(self, item: GroupItem) -> Iterator[Change]:
+        # Whoever made it later would be given what it may do.
+        if self.host.group(item.name) is None:
+            raise ConflictError(
+                f"{item.origin}: there is no group {item.name}",
+                hint="create it first, or take the line away",
+            )
+        yield from ()
 
     def _directory(self, item: DirectoryItem) -> Iterator[Change]:
         found = self.tree.status(item.path)
@@ -146,7 +166,8 @@ class Planner:
             if found.mode == item.mode and same and (item.once or old == item.content):
                 return
         content = old if item.once and old is not None else item.content
-        yield WriteFile(item.path, content, old, item.mode, item.owner, item.group, item.kind)
+        place = (item.mode, item.owner, item.group, item.kind)
+        yield WriteFile(item.path, content, old, *place, item.check)
 
     def _link(self, item: LinkItem) -> Iterator[Change]:
         found = self.tree.status(item.path)
@@ -184,6 +205,15 @@ class Planner:
             if item.enabled and not self.host.can_start:
                 return
             yield Systemctl(("start" if item.enabled else "stop", item.unit))
+
+    def _database(self, item: DatabaseItem) -> Iterator[Change]:
+        found = self.host.server(item.kind).look(item)
+        if not found.role:
+            yield CreateRole(item)
+        elif not found.fits:
+            yield SetPassword(item)
+        if not found.database:
+            yield CreateDatabase(item)
 
     def _ids(self, owner: str, group: str) -> tuple[int, int]:
         user, gid = self.host.user(owner), self.host.group(group)

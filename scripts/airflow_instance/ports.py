@@ -85,10 +85,13 @@ def claims(name: str, leaves: Leaves, allocated: Mapping[str, int], where: str) 
 
 
 def check(own: Iterable[Claim], others: Iterable[Claim]) -> None:
-    """Raise ConflictError when two slots have one port."""
-    taken: dict[int, Claim] = {claim.port: claim for claim in others}
+    """Raise ConflictError when two slots have one port.
+
+    Where metrics are sent to is no port of the instance's own: several may share it.
+    """
+    taken: dict[int, Claim] = {c.port: c for c in others if c.slot != "statsd"}
     for claim in own:
-        if other := taken.get(claim.port):
+        if claim.slot != "statsd" and (other := taken.get(claim.port)):
             raise ConflictError(
                 f"{claim.origin}: port {claim.port} ({claim.slot}) of {claim.instance} is already "
                 f"{other.instance}'s ({other.slot}, {other.origin})",

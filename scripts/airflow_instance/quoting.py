@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_MOVES = re.compile(r"\033\[[0-9;]*[A-Za-z]|[\x00-\x1f\x7f-\x9f]")
 _YAML_ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
 # What YAML calls unprintable or a line break; all else may stand as it is.
 _YAML_SPECIAL = re.compile('["\\\\\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]')
@@ -13,6 +14,15 @@ _YAML_SPECIAL = re.compile('["\\\\\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uff
 def has_control(text: str) -> bool:
     """Whether ``text`` has a line break or another control character."""
     return bool(_CONTROL.search(text))
+
+
+def plain(text: str) -> str:
+    r"""What others wrote, for a terminal: without what would colour or move it.
+
+    >>> plain("\033[31mred\033[0m \a")
+    'red '
+    """
+    return _MOVES.sub("", text)
 
 
 def environment(text: str) -> str:

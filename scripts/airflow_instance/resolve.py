@@ -16,7 +16,7 @@ from .facts import Facts, Values
 from .installation import Installation
 from .instance import Instance
 from .leaves import Leaf, Leaves
-from .parameters import expand, url_templates
+from .parameters import database_kind, expand, url_template
 from .quoting import has_control
 from .url import LOCAL, Database, encode
 from .versions import Option, table
@@ -40,8 +40,7 @@ def needed_keys(
         and (row.purpose,) not in declared.leaves
     ]
     database = _database(parameters, {})
-    template = any(parameters.get(path) is not None for path in url_templates())
-    ours = database.kind != "sqlite" and database.local and not template
+    ours = database.kind != "sqlite" and database.local and url_template(parameters) is None
     if ours and ("db_password",) not in declared.leaves:
         needed.append(("db_password", "token"))
     return needed
@@ -119,8 +118,13 @@ def _conditions(
         found.add("celery")
     if parameters[("statsd_monitoring_enabled",)].value:
         found.add("statsd")
-    if not any(path in parameters for path in url_templates()):
-        found.add(str(parameters[("db",)].value))
+    manager = table().setting("auth_manager")
+    chosen = user.get(manager.option(installation.version) or ("", ""))
+    value = chosen.value if chosen else manager.value(installation.version)
+    # Where the table gives none, FAB's is the only one, or Airflow's own default.
+    if "FabAuthManager" in str(value) or (chosen is None and value is None):
+        found.add("fab")
+    found.add(database_kind(parameters))
     return frozenset(found)
 
 
@@ -199,8 +203,7 @@ def _url_option(installation: Installation) -> Option:
 
 def _url(parameters: Leaves, values: Values, database: Database) -> Leaf:
     """The URL: from a template when there is one, db_url before airflow_config's."""
-    paths = [("db_url",), *sorted(url_templates() - {("db_url",)}, reverse=True)]
-    template = next((parameters[path] for path in paths if path in parameters), None)
+    template = url_template(parameters)
     if template is None:
         return Leaf(database.url(), parameters[("db",)].origin)
     known = Values(values.facts, dict(values.added))

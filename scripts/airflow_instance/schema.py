@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from .errors import DeclarationError
@@ -35,6 +35,7 @@ _TYPES: dict[str, tuple[tuple[type, ...], str]] = {
     "null": ((type(None),), "null"),
 }
 PLACEHOLDER = "%{"
+_FEW = 12  # keys that fit into a message
 
 
 @functools.lru_cache(maxsize=1)
@@ -160,6 +161,13 @@ def _check_text(value: str, schema: Mapping[str, Any], place: str) -> Iterator[D
             )
 
 
+def _known(keys: Iterable[str]) -> str:
+    names = sorted(keys)
+    if len(names) > _FEW:
+        return "known are those that airflow-instance(1) lists"
+    return f"known are {', '.join(names)}"
+
+
 def _check_mapping(
     value: Mapping[str, object],
     schema: Mapping[str, Any],
@@ -180,7 +188,7 @@ def _check_mapping(
         elif key in known:
             yield from _check(inner, resolve(known[key]), inside, where, templates)
         elif others is False:
-            hint = did_you_mean(key, known) or f"known are {', '.join(sorted(known))}"
+            hint = did_you_mean(key, known) or _known(known)
             unknown = f"{'.'.join(path)} has no key" if path else "unknown key"
             yield DeclarationError(f"{where(inside)}: {unknown} {key}", hint=hint)
         elif isinstance(others, dict):

@@ -16,11 +16,13 @@ from .installation import find as find_installation
 from .instance import Instance
 from .items import DirectoryItem, FileItem, Item
 from .layout import Layout
+from .leaves import Leaves
 from .parameters import expand
 from .plan import Planner
 from .ports import Claim
 from .resolve import needed_keys, resolve
 from .tree import Tree
+from .url import LOCAL
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,8 @@ class Neighbour:
     name: str
     claims: tuple[Claim, ...]
     home: str
-    database: tuple[str, str, str]
+    database: tuple[str, ...]  # kind, host, port and name
+    database_user: str
     applied: bool  # whether it was there before this run
 
 
@@ -185,11 +188,18 @@ class Site:
                     "are not apart",
                     hint="give each instance a directory of its own",
                 )
-            if instance.database.kind != "sqlite" and other.database == _database_of(instance):
+            own_database = _database_of(instance.parameters)
+            if own_database[0] == "sqlite" or own_database[:3] != other.database[:3]:
+                continue
+            where, what, name = instance.parameters[("db",)].origin, "", ""
+            if own_database == other.database:
+                what, name = "database", instance.database.name
+            elif instance.database.user == other.database_user:
+                what, name = "database user", instance.database.user
+            if what:
                 raise ConflictError(
-                    f"{instance.parameters[('db',)].origin}: the database "
-                    f"{instance.database.name} is {other.name}'s already",
-                    hint="set another db_name",
+                    f"{where}: the {what} {name} is {other.name}'s already",
+                    hint=f"set another {'db_name' if what == 'database' else 'db_user'}",
                 )
 
     def _others(self, name: str) -> list[Neighbour]:
@@ -220,18 +230,19 @@ class Site:
         except InstanceError:
             # Its own apply says what is wrong with it; it must not stop this one.
             return None
-        home, *database = (
-            str(parameters[(key,)].value) for key in ("airflow_home", "db", "db_host", "db_name")
-        )
         return Neighbour(
             name=name,
             claims=tuple(ports.claims(name, declared.leaves, allocated, where)),
-            home=home,
-            database=(database[0], database[1], database[2]),
+            home=str(parameters[("airflow_home",)].value),
+            database=_database_of(parameters),
+            database_user=str(parameters[("db_user",)].value),
             applied=bool(kept),
         )
 
 
-def _database_of(instance: Instance) -> tuple[str, str, str]:
-    database = instance.database
-    return database.kind, database.host, database.name
+def _database_of(parameters: Leaves) -> tuple[str, ...]:
+    """Where a database is: the same for all names that this host has."""
+    kind, host, name = (str(parameters[(key,)].value) for key in ("db", "db_host", "db_name"))
+    port = parameters.get(("db_port",))
+    host = "" if host.startswith("/") or host in LOCAL else host
+    return kind, host, str(port.value) if port else "", name

@@ -116,6 +116,22 @@ class Tree:
             os.mkdir(name, 0o700, dir_fd=parent)
             self._fix(parent, name, mode, uid, gid)
 
+    def move_directory(self, path: str, target: str) -> None:
+        """Give a directory another path, on the same file system.
+
+        Raises ConflictError when something is there, HostError when the system refuses.
+        """
+        with self._parent(path) as (parent, name), self._parent(target, create=True) as (other, new):
+            if _status(other, new) is not None:
+                raise ConflictError(f"{target} is there already", hint="move it out of the way")
+            try:
+                os.rename(name, new, src_dir_fd=parent, dst_dir_fd=other)
+            except OSError as error:
+                raise HostError(
+                    f"{path} cannot become {target}: {error.strerror}",
+                    hint="on another file system, copy it by hand and set airflow_home",
+                ) from error
+
     def fix_directory(self, path: str, mode: int, uid: int, gid: int) -> None:
         """Give a directory its mode and owner."""
         with self._parent(path) as (parent, name), _said(path):

@@ -60,12 +60,44 @@ class Daemon:
     """A process of an instance."""
 
     name: str
-    command: tuple[str, ...]
+    commands: tuple[tuple[str, tuple[str, ...]], ...]
+    through: tuple[str, ...]
     since: str
     until: str
     when: str
     port: str
     restart_on: frozenset[str]
+    job: str = ""
+    threshold: str = ""
+
+    def command(self, version: Version) -> tuple[str, ...]:
+        """What airflow is called with."""
+        return cast("tuple[str, ...]", _latest(self.commands, version))
+
+
+@dataclass(frozen=True)
+class Migrations:
+    """Where migrations are, below site-packages, and the table that knows which were run."""
+
+    directory: str
+    table: str
+    since: str
+    when: str
+
+    @property
+    def optional(self) -> bool:
+        """Whether they are a provider's, which may not be installed."""
+        return bool(self.when)
+
+
+@dataclass(frozen=True)
+class Encrypted:
+    """A column encrypted with the fernet key; ``flag`` says of a row whether it is, if any does."""
+
+    table: str
+    value: str
+    flag: str
+    since: str
 
 
 @dataclass(frozen=True)
@@ -76,6 +108,13 @@ class Table:
     daemons: tuple[Daemon, ...]
     free_sections: frozenset[str]
     database: tuple[tuple[str, Mapping[str, tuple[str, ...]]], ...]
+    migrations: tuple[Migrations, ...]
+    first_user: tuple[str, ...]
+    health: tuple[tuple[str, str], ...] = ()
+    hostname: tuple[tuple[str, str], ...] = ()
+    metrics: tuple[tuple[str, str | None], ...] = ()
+    encrypted: tuple[Encrypted, ...] = ()
+    sequential: frozenset[str] = frozenset()
 
     def setting(self, purpose: str) -> Setting:
         return next(setting for setting in self.settings if setting.purpose == purpose)
@@ -96,6 +135,30 @@ class Table:
     def database_commands(self, version: Version) -> Mapping[str, tuple[str, ...]]:
         """The airflow arguments for init, upgrade, check and pending."""
         return cast(Mapping[str, tuple[str, ...]], _latest(self.database, version))
+
+    def encrypted_in(self, version: Version) -> tuple[Encrypted, ...]:
+        """What ``version`` encrypts with the fernet key."""
+        return tuple(row for row in self.encrypted if version.at_least(row.since))
+
+    def health_path(self, version: Version) -> str:
+        """Where the web server says how it and its parts are."""
+        return cast(str, _latest(self.health, version))
+
+    def hostname_callable(self, version: Version) -> str:
+        """What gives a host the name that heartbeats are signed with, by default."""
+        return cast(str, _latest(self.hostname, version))
+
+    def metrics_path(self, version: Version) -> str:
+        """Where airflow-exporter has its metrics; "" when it does not know the version."""
+        return cast(str, _latest(self.metrics, version) or "")
+
+    def migrations_of(self, version: Version, conditions: frozenset[str]) -> tuple[Migrations, ...]:
+        """The migrations of ``version`` under ``conditions``, Airflow's own first."""
+        return tuple(
+            row
+            for row in self.migrations
+            if version.at_least(row.since) and (not row.when or row.when in conditions)
+        )
 
 
 def parse(text: str) -> Version:
@@ -161,12 +224,15 @@ def table() -> Table:
     daemons = tuple(
         Daemon(
             name=name,
-            command=tuple(row["command"]),
+            commands=tuple((since, tuple(words)) for since, words in _by_version(row["command"])),
+            through=tuple(row.get("through", ())),
             since=row.get("since", "2.1"),
             until=row.get("until", ""),
             when=row.get("when", ""),
             port=row.get("port", ""),
             restart_on=frozenset(row["restart_on"]),
+            job=row.get("job", ""),
+            threshold=row.get("threshold", ""),
         )
         for name, row in data["daemons"].items()
     )
@@ -174,4 +240,23 @@ def table() -> Table:
         (since, {verb: tuple(words) for verb, words in row.items()})
         for since, row in _by_version(data["database"])
     )
-    return Table(settings, daemons, frozenset(data["free_sections"]), database)
+    migrations = tuple(
+        Migrations(row["directory"], row["table"], row.get("since", "2.1"), row.get("when", ""))
+        for row in data["migrations"]
+    )
+    return Table(
+        settings=settings,
+        daemons=daemons,
+        free_sections=frozenset(data["free_sections"]),
+        database=database,
+        migrations=migrations,
+        first_user=tuple(data["first_user"]),
+        health=_by_version(data["health"]),
+        hostname=_by_version(data["hostname"]),
+        metrics=_by_version(data["metrics"]),
+        sequential=frozenset(data["sequential"]),
+        encrypted=tuple(
+            Encrypted(row["table"], row["value"], row.get("flag", ""), row.get("since", "2.1"))
+            for row in data["encrypted"]
+        ),
+    )

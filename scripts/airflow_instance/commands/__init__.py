@@ -1,4 +1,4 @@
-"""The subcommands, one module each. A new one is a module and a line in COMMANDS.
+"""The subcommands, one module each. A new one is a module and its name in MODULES.
 
 A module has a `COMMAND`, whose ``arguments`` adds options to its parser and whose
 ``run`` does the work and returns the exit status. Man pages and completion are
@@ -9,9 +9,14 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, NamedTuple
 
-from ..site import Site
+from ..errors import USAGE_STATUS
+
+if TYPE_CHECKING:
+    from ..layout import Layout
+    from ..site import Site
 
 
 def _never(args: argparse.Namespace) -> bool:
@@ -23,9 +28,13 @@ def always(args: argparse.Namespace) -> bool:
     return True
 
 
-@dataclass(frozen=True)
-class Command:
-    """A subcommand. ``root`` says of a command line whether it needs root."""
+class Command(NamedTuple):
+    """A subcommand. ``root`` says of a command line whether it needs root.
+
+    ``light`` is run in place of ``run``, with no more than the layout: for what runs
+    every minute and is not to pay for importing what reads declarations.
+    ``usage_status`` is for a command line that makes no sense.
+    """
 
     name: str
     help: str
@@ -34,14 +43,45 @@ class Command:
     run: Callable[[Site, argparse.Namespace], int]
     root: Callable[[argparse.Namespace], bool] = _never
     examples: tuple[tuple[str, str], ...] = ()
+    light: Callable[[Layout, argparse.Namespace], int] | None = None
+    usage_status: int = USAGE_STATUS
 
 
-def load() -> tuple[Command, ...]:
-    """Every subcommand, in the order of the help.
+# In the order of the help; a command with a dash is a module with an underscore.
+MODULES = (
+    "create",
+    "ls",
+    "show",
+    "set",
+    "apply",
+    "start",
+    "stop",
+    "restart",
+    "enable",
+    "disable",
+    "status",
+    "logs",
+    "exec",
+    "check",
+    "watchdog",
+    "doctor",
+    "check_keytab",
+    "rotate_keys",
+    "migrate",
+    "backup",
+    "restore",
+    "clean_logs",
+    "rename",
+    "drop",
+    "upgraded",
+)
 
-    Imported here and not above, so that a module may import this one.
+
+def load(word: str = "") -> tuple[Command, ...]:
+    """Every subcommand; only that called ``word`` when there is one.
+
+    Importing all of them costs more than most commands do.
     """
-    from . import apply, create, drop, exec, ls, rename, set, show
-
-    modules = (create, ls, show, set, apply, exec, rename, drop)
-    return tuple(module.COMMAND for module in modules)
+    module = word.replace("-", "_")
+    names = (module,) if module in MODULES else MODULES
+    return tuple(import_module(f"{__name__}.{name}").COMMAND for name in names)

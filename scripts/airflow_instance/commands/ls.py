@@ -7,38 +7,64 @@ import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
-from .. import declaration, ports
+from .. import declaration, heads, held, ports, units
 from ..errors import InstanceError
 from ..installation import find as find_installation
-from ..layout import unit
 from ..parameters import expand
 from ..site import Site
-from ..versions import table
+from ..units import State
 from . import Command
 from .common import warn
 
 COLUMNS = ("name", "version", "user", "port", "status", "home")
 
-Fact = Callable[[Site, str], Sequence[str]]
+States = Mapping[str, State]
+Fact = Callable[[Site, str, States], Sequence[str]]
 
 
-def online(site: Site, name: str) -> Sequence[str]:
-    """Whether the web server or the scheduler, without which there is nothing, is up."""
-    units = [unit(daemon.name, name) for daemon in table().daemons]
-    return ["online" if site.host.active(units) else "down"]
+def online(site: Site, name: str, states: States) -> Sequence[str]:
+    """online: all of its daemons are up; degraded: some; down: none."""
+    own = [states.get(unit, State(unit)) for unit in units.applied(site.tree, name)]
+    return [units.summary(own)]
 
 
-# Extension point: each function adds words to the status column, as in
-# "down,migration_pending". They must be cheap and must not raise.
-FACTS: tuple[Fact, ...] = (online,)
+def waiting(site: Site, name: str, states: States) -> Sequence[str]:
+    """held: stopped when its Airflow was upgraded, until it is migrated."""
+    return ["held"] if held.recall(site, name) else []
+
+
+def database(site: Site, name: str) -> Sequence[str]:
+    """migration_pending, or what else there is to say of its database."""
+    words = {
+        heads.FRESH: ["not_initialised"],
+        heads.PENDING: ["migration_pending"],
+        heads.AHEAD: ["database_newer"],
+        heads.UNREACHABLE: ["database_unreachable"],
+    }
+    try:
+        instance = site.view(site.load(name, secrets=False))
+        return words.get(heads.state(site, instance, timeout=5).state, [])
+    except InstanceError:
+        return ["database_not_asked"]
+
+
+# Extension points: each function adds words to the status column, as in
+# "down,migration_pending". FACTS must be cheap and must not raise; CHECKS ask.
+FACTS: tuple[Fact, ...] = (online, waiting)
+CHECKS: tuple[Callable[[Site, str], Sequence[str]], ...] = (database,)
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="Print JSON for scripts.")
     parser.add_argument("--no-header", action="store_true", help="Leave the heading out.")
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="Ask the databases, too, whether they are there and migrated.",
+    )
 
 
-def row(site: Site, name: str) -> dict[str, object]:
+def row(site: Site, name: str, states: States, *, check: bool = False) -> dict[str, object]:
     """What is known of one instance; ``error`` says why the rest is not."""
     found: dict[str, object] = dict.fromkeys(COLUMNS)
     found.update(name=name, status=["invalid"], error=None)
@@ -50,7 +76,11 @@ def row(site: Site, name: str) -> dict[str, object]:
         parameters, _ = expand(declared, site.facts)
         found["user"] = parameters[("service_user",)].value
         found["home"] = parameters[("airflow_home",)].value
-        found["status"] = [word for fact in FACTS for word in fact(site, name)]
+        words = [word for fact in FACTS for word in fact(site, name, states)]
+        mode = str(parameters[("start",)].value)
+        words += [mode] if mode != "auto" else []
+        words += [word for ask in CHECKS for word in ask(site, name)] if check else []
+        found["status"] = words
         allocated = ports.load(site.layout, name)
         claims = ports.claims(name, declared.leaves, allocated, "")
         found["port"] = next((claim.port for claim in claims if claim.slot == "web"), None)
@@ -63,7 +93,9 @@ def row(site: Site, name: str) -> dict[str, object]:
 
 def run(site: Site, args: argparse.Namespace) -> int:
     names, problems, warnings = declaration.listed(site.layout)
-    rows = [row(site, name) for name in names]
+    # One question for all: systemd is asked once however many there are.
+    states = site.host.listed("airflow-*@*.service")
+    rows = [row(site, name, states, check=args.check) for name in names]
     warn([*warnings, *map(str, problems)])
     if args.json:
         print(json.dumps(rows, indent=2))
@@ -97,8 +129,10 @@ COMMAND = Command(
     name="ls",
     help="list the instances that are declared",
     description="Prints one line per instance: name, version of Airflow, user, port of the web "
-    "UI, status and home. The status is words with commas between: online or down, absent, "
-    "invalid. Anyone may use it.",
+    "UI, status and home. The status is words with commas between: online, degraded (not all "
+    "daemons are up) or down; manual or disabled, unless it is started with the host; held, when "
+    "an upgrade stopped it; absent; invalid; and with --check migration_pending, not_initialised, "
+    "database_newer, database_unreachable or database_not_asked. Anyone may use it.",
     arguments=arguments,
     run=run,
     examples=(("airflow-instance ls --json", "for scripts"),),

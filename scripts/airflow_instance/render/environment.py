@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from typing import TYPE_CHECKING
+
 from .. import quoting
-from ..instance import Instance
+from ..errors import DeclarationError
 from ..layout import Layout
 from . import header
+
+if TYPE_CHECKING:
+    from ..instance import Instance
+
+# What ProtectHome=yes hides.
+_HIDDEN = re.compile(r"/(?:home|root|run/user)(?:/|$)")
 
 
 def render(instance: Instance) -> str:
@@ -45,13 +54,40 @@ def profile(instance: Instance) -> str:
 
 
 def drop_in(instance: Instance) -> str:
-    """What the unit templates cannot know: user, group, home and environment."""
-    return (
-        f"{header(instance.name)}"
-        "[Service]\n"
-        f"User={instance.user}\n"
-        f"Group={instance.group}\n"
-        f"WorkingDirectory={instance.home}\n"
-        f"EnvironmentFile={Layout.environment_file(instance.name)}\n"
-        f"ReadWritePaths={instance.home}\n"
-    )
+    """What the unit templates cannot know: user, group, home, environment and paths.
+
+    For every unit that works as the instance, daemon or not.
+    """
+    lines = [
+        "[Service]",
+        f"User={instance.user}",
+        f"Group={instance.group}",
+        f"WorkingDirectory={instance.home}",
+        "EnvironmentFile=",
+        f"EnvironmentFile={Layout.environment_file(instance.name)}",
+        f"ReadWritePaths={instance.home}",
+    ]
+    logs = instance.option("base_log_folder")
+    if logs and not f"{logs}/".startswith(f"{instance.home}/"):
+        lines.append(f"ReadWritePaths=-{_path(logs)}")
+    if _sees_homes(instance):
+        lines.append("ProtectHome=read-only")
+    return header(instance.name) + "\n".join(lines) + "\n"
+
+
+def _sees_homes(instance: Instance) -> bool:
+    """Whether anything of the instance lies where ProtectHome=yes would hide it."""
+    texts = [instance.home, instance.installation.prefix, *instance.environment.values()]
+    texts += [str(leaf.value) for leaf in instance.config.values()]
+    return any(_HIDDEN.match(part) for text in texts for part in re.split(r"[:,;=\s]", text))
+
+
+def _path(text: str) -> str:
+    """A path as a unit's list of paths takes it. Raises DeclarationError."""
+    if any(character in text for character in "\"'\\"):
+        raise DeclarationError(
+            f"base_log_folder {text} has a quote or a backslash, which no unit can have",
+            hint="choose another directory",
+        )
+    escaped = text.replace("%", "%%")
+    return f'"{escaped}"' if " " in text else escaped

@@ -1,0 +1,187 @@
+"""Daemons that were stopped because they cannot run for now, and are to run again.
+
+When an installation is upgraded, its daemons must not go on with half of the old
+code: those that ran are restarted, unless the database has to be migrated first, which
+is for a person to say, or there is no Airflow any more. Then they are stopped, and what
+ran is written down; `resume` starts it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from . import declaration, heads, running, units
+from .errors import InstallationError, InstanceError
+from .instance import Instance
+from .layout import Layout, unit
+from .parameters import expand
+from .site import Site
+
+_ANSWER_TIME = 3.0  # seconds that one database may take
+_TIME = 60.0  # and all of them
+
+
+@dataclass(frozen=True)
+class Held:
+    """What ran: the daemons' units, and whether these were all that the instance had."""
+
+    units: tuple[str, ...]
+    complete: bool
+
+
+def recall(site: Site, name: str) -> Held | None:
+    """What was stopped of the instance; None when nothing was."""
+    text = site.tree.read(Layout.held_file(name))
+    if text is None:
+        return None
+    try:
+        data = json.loads(text)
+        return Held(tuple(map(str, data["units"])), bool(data["complete"]))
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def remember(site: Site, name: str, held: Held) -> None:
+    """Write down what is to be started again; what was written down before, too."""
+    before = recall(site, name)
+    if before:
+        held = Held((*dict.fromkeys((*before.units, *held.units)),), before.complete)
+    data = {"units": held.units, "complete": held.complete}
+    owner = os.geteuid(), os.getegid()
+    site.tree.write(Layout.held_file(name), json.dumps(data).encode(), 0o600, *owner)
+
+
+def forget(site: Site, name: str) -> None:
+    """Nothing is to be started any more: somebody has decided otherwise."""
+    site.tree.remove(Layout.held_file(name))
+
+
+def resume(site: Site, instance: Instance) -> list[str]:
+    """Start what was stopped, without waiting for it; the units.
+
+    A daemon that the installed version has in place of another is started, too, when
+    all of them ran. Raises HostError.
+    """
+    held = recall(site, instance.name)
+    if held is None:
+        return []
+    now = units.of(instance)
+    wanted = [name for name in now if held.complete or name in held.units]
+    if wanted:
+        states = site.host.states(wanted).values()
+        running.unstick(site, [state for state in states if not state.runs])
+        site.host.systemctl("start", "--no-block", unit("", instance.name), *wanted)
+    forget(site, instance.name)
+    return wanted
+
+
+def hold(site: Site, name: str, states: Sequence[units.State]) -> None:
+    """Stop the daemons of ``states`` that run, without waiting, and write down which."""
+    active = [state.unit for state in states if not state.at_rest]
+    if active:
+        remember(site, name, Held(tuple(active), len(active) == len(states)))
+        site.host.systemctl("stop", "--no-block", *active)
+
+
+def after_upgrade(site: Site) -> list[str]:
+    """Bring every instance in line with the installation that it finds now.
+
+    What there is to say, a line each. Migrates nothing, waits for no daemon, and asks
+    databases for no more than a minute.
+    """
+    said = []
+    end = time.monotonic() + _TIME
+    names, _, _ = declaration.listed(site.layout)
+    for name in names:
+        try:
+            line = _one(site, name, ask=time.monotonic() < end)
+        except InstanceError as error:
+            line = f"{error}"
+        if line:
+            said.append(f"{name}: {line}")
+    return said
+
+
+def before_removal(site: Site, prefix: str = "") -> list[str]:
+    """Stop what runs of every instance, of those in ``prefix`` when there is one, and wait.
+
+    Their files are about to vanish under them. What ran is written down. Returns what
+    there is to say.
+    """
+    said = []
+    names, _, _ = declaration.listed(site.layout)
+    for name in names:
+        states = list(site.host.states(units.applied(site.tree, name)).values())
+        if all(state.at_rest for state in states) or not _runs_from(site, name, prefix):
+            continue
+        hold(site, name, states)
+        # The same again, to wait for it.
+        site.host.systemctl("stop", *(state.unit for state in states))
+        said.append(f"{name}: stopped; started again when its Airflow is back")
+    return said
+
+
+def _runs_from(site: Site, name: str, prefix: str) -> bool:
+    """Whether the instance's installation is ``prefix``; yes for one that cannot tell."""
+    try:
+        parameters, _ = expand(site.load(name, secrets=False), site.facts)
+    except InstanceError:
+        return True
+    return prefix in ("", parameters[("installation",)].value)
+
+
+def _one(site: Site, name: str, *, ask: bool) -> str:
+    declared = site.load(name, secrets=False)
+    if declared.absent:
+        return ""
+    states = list(site.host.states(units.applied(site.tree, name)).values())
+    active = [state for state in states if not state.at_rest]
+    try:
+        instance = site.view(declared)
+    except InstallationError as error:
+        hold(site, name, states)
+        return f"stopped: {error.message}; started again when that is back" if active else ""
+    changed = installed(instance)
+    old = [state.unit for state in active if state.started < changed]
+    if not old and recall(site, name) is None:
+        return ""
+    # Where a database is not asked, or does not answer, the daemon's start gate asks it.
+    wrong = _wrong(site, instance) if ask else ""
+    if wrong:
+        hold(site, name, states)
+        return wrong
+    if old:
+        site.host.systemctl("try-restart", "--no-block", *old)
+    started = resume(site, instance)
+    words = [("restarted", old), ("started", started)]
+    return "; ".join(
+        f"{verb} {', '.join(map(units.daemon_of, found))}" for verb, found in words if found
+    )
+
+
+def _wrong(site: Site, instance: Instance) -> str:
+    """What its database lacks for the installation; "" when nothing is known to."""
+    schema = heads.state(site, instance, _ANSWER_TIME)
+    if schema.state in (heads.PENDING, heads.FRESH):
+        return f"its database has to be migrated: airflow-instance migrate {instance.name}"
+    if schema.state == heads.AHEAD:
+        return "its database is newer than the Airflow that is installed now"
+    return ""
+
+
+def installed(instance: Instance) -> float:
+    """When the installation was put where it is, in seconds since 1970.
+
+    That is when its files got there, whatever their own dates are: dpkg gives them
+    those of the package.
+    """
+    where = instance.installation
+    times = [
+        path.stat().st_ctime
+        for path in where.packages.glob(f"apache_airflow*-{where.version}.dist-info/*")
+    ]
+    return max(times, default=0.0)
