@@ -7,6 +7,7 @@ sees what another did.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -15,9 +16,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from tests import artifact as artifacts
 from tests.artifact import Artifact
 
 from airflow_deb import container, roots
+from airflow_deb.binary import INSTANCES
 from airflow_deb.container import Bind, Spec
 from airflow_deb.errors import BuildError
 from airflow_deb.machine import Machine
@@ -25,12 +28,18 @@ from airflow_deb.paths import Paths
 
 # A Debian that boots, and nothing else.
 BASE = ("dbus", "systemd")
-# What the site with daemons needs beside Airflow.
-SERVICES = ("postgresql", "redis-server")
+# The servers and tools that some scenario needs beside Airflow. None runs before
+# the scenario that needs it starts it.
+SERVICES = (
+    *("postgresql", "mariadb-server", "redis-server", "prometheus"),
+    *("krb5-kdc", "krb5-admin-server", "krb5-user"),
+    *("sudo", "nftables", "curl", "iproute2", "procps"),
+)
 # Where the package lies inside, and the tests' own scripts and DAGs.
 PACKAGES = "/packages"
 INSIDE = "/opt/inside"
 DAGS = "/opt/dags"
+TEAM_DAGS = "/opt/team-dags"
 # The package's own Python.
 PYTHON = "/usr/lib/airflow/bin/python"
 # Everything runs as this user, who owns nothing but a home.
@@ -41,33 +50,54 @@ APT = (
     "apt-get --quiet --yes --no-install-recommends -o Dpkg::Use-Pty=0"
     " -o APT::Sandbox::User=root -o Dpkg::Options::=--force-unsafe-io"
 )
+# Disables what the packages, which are arguments, have enabled.
+_INSTALL_IDLE = f"""
+enabled() {{
+    systemctl --root=/ --state=enabled --no-legend --no-pager list-unit-files | cut -d" " -f1 | sort
+}}
+enabled > /tmp/before
+{APT} install "$@"
+enabled | comm -13 /tmp/before - | xargs --no-run-if-empty systemctl disable --quiet
+rm /tmp/before
+apt-get clean
+"""
 _HERE = Path(__file__).resolve().parent
 
 
 class Lab:
     """All that is shared by the tests of a session."""
 
-    def __init__(self, artifact: Artifact, places: Paths, expected: dict[str, Any]) -> None:
+    def __init__(
+        self, artifact: Artifact, places: Paths, expected: dict[str, Any], *, name: str = "test"
+    ) -> None:
         self.artifact = artifact
         self.expected = expected
         self._places = places
-        self._name = f"airflow-test-{artifact.cell.name}"
-        self._scratch = places.run(f"tests/{artifact.cell.name}/host")
-        # More workers than tasks: some wait for others.
-        self._pool = ThreadPoolExecutor(16)
+        self._name = f"airflow-{name}-{artifact.cell.name}"
+        self._scratch = places.run(f"tests/{artifact.cell.name}/{name}")
+        # A scenario that waits for another keeps its place; it was begun after that one.
+        self._pool = ThreadPoolExecutor(_places())
         self._tasks: dict[str, Future[Any]] = {}
-        self._machines: list[ExitStack] = []
+        self._machines: dict[str, ExitStack] = {}
         self._closing = False
         self._started = time.monotonic()
         self.timings: list[str] = []
 
     @property
     def package(self) -> str:
-        """The .deb as it is named inside."""
+        """The .deb of airflow as it is named inside."""
         return f"{PACKAGES}/{self.artifact.deb.name}"
 
+    @property
+    def instances_package(self) -> str:
+        """The .deb of airflow-instances as it is named inside."""
+        return f"{PACKAGES}/{artifacts.find(INSTANCES).deb.name}"
+
     def start(self, tasks: dict[str, Callable[[Lab], Any]]) -> None:
-        """Begin all ``tasks`` now; `result` waits for one."""
+        """Begin ``tasks``, in this order, as many at once as the memory is enough for.
+
+        `result` waits for one. Each must come after those whose results it asks for.
+        """
         for name, task in tasks.items():
             self._tasks[name] = self._pool.submit(self._timed, name, task)
 
@@ -98,43 +128,51 @@ class Lab:
         return (roots.ensure(self._places, root),)
 
     def install(
-        self, name: str, under: tuple[Path, ...], packages: Sequence[str]
+        self, name: str, under: tuple[Path, ...], packages: Sequence[str], *, idle: bool = False
     ) -> tuple[Path, ...]:
         """Install ``packages`` over the layers ``under``; the new stack.
 
         They are fetched with the network and installed without: servers look
         for free ports when they are installed, and only a network of their own
-        has all of them free.
+        has all of them free. With ``idle`` nothing that they bring starts when a
+        machine boots.
         """
         spec = self._spec(f"layer-{name}", under)
         names = " ".join(packages)
         container.prepare(spec)
         fetch = f"apt-get --quiet update; {APT} install --download-only {names}"
         container.again(replace(spec, network=True), ["sh", "-euc", fetch])
-        container.again(spec, ["sh", "-euc", f"{APT} install {names}; apt-get clean"])
+        script = _INSTALL_IDLE if idle else f'{APT} install "$@"; apt-get clean'
+        container.again(spec, ["sh", "-euc", script, "install", *packages])
         return (spec.upper, *under)
 
     def machine(self, name: str, layers: tuple[Path, ...]) -> Machine:
         """A machine booted from ``layers``, with the user and the tests' files in it.
 
-        It runs until the session ends.
+        It runs until the session ends, or `retire` ends it.
         """
         if self._closing:
             raise BuildError(f"no machine {name}: the tests are at their end")
         life = ExitStack()
         machine = life.enter_context(Machine(self._spec(name, layers)))
-        self._machines.append(life)
+        self._machines[machine.spec.name] = life
         machine.call(["useradd", "--create-home", "--shell", "/bin/sh", USER])
-        for source, target in ((_HERE / "inside", INSIDE), (_HERE / "dags", DAGS)):
-            for path in sorted(source.iterdir()):
+        for source, target in (("inside", INSIDE), ("dags", DAGS), ("team_dags", TEAM_DAGS)):
+            for path in sorted((_HERE / source).iterdir()):
                 if path.is_file():
                     machine.write(f"{target}/{path.name}", path.read_text(encoding="utf-8"))
         return machine
 
+    def retire(self, machine: Machine) -> None:
+        """Power off a machine that no test asks any more, to make room for others."""
+        life = self._machines.pop(machine.spec.name, None)
+        if life is not None:
+            life.close()
+
     def _power_off(self) -> None:
         """End all machines at once: each takes a while."""
-        lives, self._machines = self._machines, []
-        for done in [self._pool.submit(life.close) for life in lives]:
+        lives, self._machines = self._machines, {}
+        for done in [self._pool.submit(life.close) for life in lives.values()]:
             done.result()
 
     def _timed(self, name: str, task: Callable[[Lab], Any]) -> Any:
@@ -151,3 +189,9 @@ class Lab:
             binds=(Bind(self.artifact.directory, PACKAGES),),
             env={"DEBIAN_FRONTEND": "noninteractive"},
         )
+
+
+def _places() -> int:
+    """How many scenarios may be under way: each has an Airflow or two, of 1 GB or more."""
+    gigabytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 10**9
+    return int(max(2, min(16, gigabytes // 3)))

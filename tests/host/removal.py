@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tests.host.lab import APT, PYTHON, USER, Lab
+from tests.host.registry import scenario
 
 from airflow_deb.machine import Machine
 from airflow_deb.run import Result
@@ -39,6 +40,7 @@ class State:
     user: bool
 
 
+@scenario("installed")
 def removal(lab: Lab) -> Removal:
     """Remove, purge and reinstall the package on a machine of its own."""
     machine = lab.machine("removal", lab.result("installed"))
@@ -56,6 +58,7 @@ def removal(lab: Lab) -> Removal:
     machine.shell(f"{APT} install {lab.package}", timeout=600)
     started = "\n".join(sorted(_running(machine) - before))
     version = machine.call(["airflow", "version"], user=USER, check=False)
+    lab.retire(machine)
     return Removal(files, started, removed, purged, purge.stdout + purge.stderr, version)
 
 

@@ -1,7 +1,7 @@
-"""What takes long and is looked at by several tests: run once, side by side.
+"""The scenarios that several test modules look at (see registry.py).
 
-Each scenario is a function of the lab; it brings a machine to the state that
-the tests look at, or reports what it saw on the way.
+Each brings a machine to the state that the tests look at, or reports what it saw
+on the way.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.host.lab import DAGS, INSIDE, PYTHON, SERVICES, USER, Lab
-from tests.host.removal import removal
+from tests.host.registry import scenario
 from tests.host.site import DEADLINE, PASSWORD, Site
 
 from airflow_deb.machine import Machine
@@ -29,16 +29,19 @@ class Finished:
     states: dict[str, dict[str, Any]]
 
 
+@scenario()
 def installed(lab: Lab) -> tuple[Path, ...]:
     """Clean Debian, and the package with what it depends on."""
     return lab.install("airflow", lab.base(), [lab.package])
 
 
+@scenario("installed")
 def plain(lab: Lab) -> Machine:
     """A machine with nothing but the package, for what changes no files there."""
     return lab.machine("plain", lab.result("installed"))
 
 
+@scenario("plain")
 def providers(lab: Lab) -> dict[str, Any]:
     """The report of inside/import_providers.py."""
     machine: Machine = lab.result("plain")
@@ -47,6 +50,7 @@ def providers(lab: Lab) -> dict[str, Any]:
     return report
 
 
+@scenario("installed")
 def sqlite(lab: Lab) -> Finished:
     """The example through the scheduler's SequentialExecutor, on SQLite."""
     example = lab.expected["example"]["dag"]
@@ -59,15 +63,30 @@ def sqlite(lab: Lab) -> Finished:
     return Finished(site, {example: site.wait_for_run(example)})
 
 
+@scenario("installed")
 def services(lab: Lab) -> tuple[Path, ...]:
-    """The layers of `installed` with a database server and a broker on top."""
-    return lab.install("services", lab.result("installed"), SERVICES)
+    """The layers of `installed` with servers of all kinds on top, none of which runs."""
+    return lab.install("services", lab.result("installed"), SERVICES, idle=True)
 
 
+@scenario("installed")
+def pair(lab: Lab) -> tuple[Path, ...]:
+    """The layers of `installed` with the host tool on top, and no server."""
+    return lab.install("pair", lab.result("installed"), [lab.instances_package])
+
+
+@scenario("services")
+def instances(lab: Lab) -> tuple[Path, ...]:
+    """The layers of `services` with the host tool on top."""
+    return lab.install("instances", lab.result("services"), [lab.instances_package])
+
+
+@scenario("services")
 def postgresql(lab: Lab) -> Finished:
     """All of Airflow on PostgreSQL: scheduler with LocalExecutor, web server, REST."""
     example = lab.expected["example"]["dag"]
     machine = lab.machine("postgresql", lab.result("services"))
+    machine.call(["systemctl", "start", "postgresql", "redis-server"])
     _copy_example(lab, machine)
     sql = f"CREATE ROLE {USER} LOGIN PASSWORD 'secret'; CREATE DATABASE {USER} OWNER {USER};"
     machine.shell(f'echo "{sql}" | runuser -u postgres -- psql -v ON_ERROR_STOP=1')
@@ -90,6 +109,7 @@ def postgresql(lab: Lab) -> Finished:
     return Finished(site, states)
 
 
+@scenario("postgresql")
 def celery(lab: Lab) -> Site:
     """A Celery worker on PostgreSQL and redis, until it says that it is ready."""
     machine = lab.result("postgresql").site.machine
@@ -97,22 +117,6 @@ def celery(lab: Lab) -> Site:
     site.start()
     site.wait("the worker to be ready", lambda: " ready." in site.journal("worker"))
     return site
-
-
-SCENARIOS: dict[str, Callable[[Lab], Any]] = {
-    scenario.__name__: scenario
-    for scenario in (installed, plain, providers, sqlite, services, postgresql, celery, removal)
-}
-# What each needs of the others, to start no more than the chosen tests ask for.
-NEEDS = {
-    "plain": ("installed",),
-    "providers": ("plain",),
-    "sqlite": ("installed",),
-    "services": ("installed",),
-    "postgresql": ("services",),
-    "celery": ("postgresql",),
-    "removal": ("installed",),
-}
 
 
 def _copy_example(lab: Lab, machine: Machine) -> None:

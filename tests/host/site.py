@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from tests.host.lab import DAGS, INSIDE, PYTHON, USER, Lab
+from tests.host.web import Reply, ask
 
 from airflow_deb.machine import Machine
 from airflow_deb.run import Result
@@ -22,18 +22,6 @@ DEADLINE = 900
 PASSWORD = "open sesame"  # noqa: S105 - of a user in a container without a network
 _URL = "http://127.0.0.1:8080"
 _LINES = 60
-
-
-@dataclass(frozen=True)
-class Reply:
-    """What a web server answered; status 0: it did not."""
-
-    status: int
-    body: str
-
-    def json(self) -> Any:
-        """The body as JSON."""
-        return json.loads(self.body)
 
 
 class Site:
@@ -67,12 +55,7 @@ class Site:
 
     def get(self, path: str, user: str = "", password: str = PASSWORD, body: Any = None) -> Reply:
         """Ask the web server for ``path``; with a body, post to it."""
-        command = [PYTHON, f"{INSIDE}/ask.py", _URL + path]
-        if user:
-            command += [user, password]
-        if body is not None:
-            command += [json.dumps(body)]
-        return Reply(**json.loads(self.machine.call(command, user=USER).stdout))
+        return ask(self.machine, _URL + path, user, password, body)
 
     def login(self, user: str, password: str) -> dict[str, Any]:
         """Log in to the web interface (see inside/login.py)."""

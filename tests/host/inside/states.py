@@ -1,22 +1,35 @@
 """Print what a database knows of a DAG as JSON: is it there, its runs, its tasks.
 
-``states.py DATABASE-URL DAG``, on the package's own Python. The command line
-and the REST API could tell the same, but only by starting all of Airflow, and
-differently in every version.
+``states.py DATABASE DAG``, on the package's own Python. The command line and the
+REST API could tell the same, but only by starting all of Airflow, and differently
+in every version. DATABASE is a URL, or an airflow.cfg, whose URL has a password
+that must not be in a command line.
 """
 
 from __future__ import annotations
 
+import configparser
 import json
 import sys
 
 import sqlalchemy  # type: ignore[import-not-found,unused-ignore]
 
+OPTION = "sql_alchemy_conn"
+
+
+def configured(path: str) -> str:
+    """The URL in an airflow.cfg; its section was another before Airflow 2.3."""
+    config = configparser.ConfigParser()
+    with open(path, encoding="utf-8") as file:
+        config.read_file(file)
+    sections = (name for name in ("database", "core") if config.has_option(name, OPTION))
+    return config.get(next(sections), OPTION)
+
 
 def main() -> None:
     """Ask the three tables."""
-    url, dag = sys.argv[1:]
-    engine = sqlalchemy.create_engine(url)
+    database, dag = sys.argv[1:]
+    engine = sqlalchemy.create_engine(configured(database) if database[0] == "/" else database)
     with engine.connect() as connection:
 
         def ask(query: str) -> dict[str, str]:
