@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from .binary import Binary
 from .errors import ConfigError
 
 KINDS = ("build", "depends", "recommends", "suggests")
@@ -84,6 +85,13 @@ def build_depends(control: str) -> list[str]:
     fields = ("Build-Depends", "Build-Depends-Arch", "Build-Depends-Indep")
     entries = ",".join(control_field(control, field) for field in fields).split(",")
     return [entry.split()[0].split(":")[0] for entry in entries if entry.strip()]
+
+
+def for_binary(control: str, binary: Binary) -> str:
+    """``control`` with the paragraphs of the source package and of ``binary`` only."""
+    source, *packages = control.split("\n\n")
+    own = [part for part in packages if control_field(part, "Package") == binary.name]
+    return "\n\n".join([source, *own]).rstrip("\n") + "\n"
 
 
 def control_field(control: str, name: str) -> str:

@@ -68,8 +68,10 @@ class Recipe:
         return needs.build_root(control, self.needs)
 
     def debian_files(self, binary: Binary) -> dict[str, tuple[int, bytes]]:
-        """What of debian/ the tree of ``binary`` has."""
-        return {name: file for name, file in self.debian.items() if binary.wants(name)}
+        """What of debian/ the tree of ``binary`` has; control without the other package."""
+        files = {name: file for name, file in self.debian.items() if binary.wants(name)}
+        mode, control = files["control"]
+        return files | {"control": (mode, needs.for_binary(control.decode(), binary).encode())}
 
     def key(self, binary: Binary) -> str:
         """The hash of all inputs of ``binary``: with the same key it need not be rebuilt."""

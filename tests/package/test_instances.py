@@ -243,7 +243,7 @@ def test_documents(host_deb: Deb, host_artifact: Artifact) -> None:
     assert changelog.startswith(f"airflow ({host_artifact.cell.deb_version}) ")
     assert host_deb.read(f"{DOC}/copyright").startswith(b"Format: https://www.debian.org/doc/")
     assert b"/etc/airflow/instances.d/NAME.yaml" in host_deb.read(f"{DOC}/README.Debian")
-    wanted = {f"examples/{Path(name).name}" for name in scripts("examples/*")}
+    wanted = set(scripts("examples/**/*"))
     assert {name for name in installed(host_deb, DOC) if name.startswith("examples/")} == wanted
 
 

@@ -64,12 +64,20 @@ def changes(recipe: Recipe) -> dict[str, Recipe]:
     """The recipe with one input after the other changed."""
     lock = recipe.lock
     debian = recipe.debian
+
+    def control(old: str, new: str) -> Recipe:
+        text = debian["control"][1].decode()
+        assert old in text
+        return replace(
+            recipe, debian={**debian, "control": (0o644, text.replace(old, new).encode())}
+        )
+
     return {
         "compression": replace(recipe, compression=("none", 0)),
         "needs": replace(recipe, needs=()),
-        "control": replace(
-            recipe, debian={**debian, "control": (0o644, debian["control"][1] + b"\n")}
-        ),
+        "source": control("Homepage: ", "Homepage: x"),
+        "airflow in control": control("Description: platform", "Description: x"),
+        "airflow-instances in control": control("Description: run", "Description: x"),
         "rules": replace(recipe, debian={**debian, "rules": (0o755, b"")}),
         "lock": replace(recipe, lock=replace(lock, files=(lock.files[1], lock.files[1]))),
         "tools": replace(recipe, tools=replace(lock, files=lock.files[:1])),
@@ -83,10 +91,10 @@ def changes(recipe: Recipe) -> dict[str, Recipe]:
     }
 
 
-BOTH = {"compression", "needs", "control", "rules"}
+BOTH = {"compression", "needs", "source", "rules"}
 ONLY = {
-    AIRFLOW: {"lock", "tools", "prune", "airflow.postrm", "inside"},
-    INSTANCES: {"scripts", "airflow-instances.postinst"},
+    AIRFLOW: {"lock", "tools", "prune", "airflow.postrm", "inside", "airflow in control"},
+    INSTANCES: {"scripts", "airflow-instances.postinst", "airflow-instances in control"},
 }
 
 
