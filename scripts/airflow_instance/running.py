@@ -21,6 +21,7 @@ from .versions import Daemon, table
 
 LINES = 20  # of the journal, for a daemon that does not start
 _WIDTH = 300
+_SETTLED = 10.0
 _SKEW = 5.0  # seconds that the clocks of this host and a heartbeat may differ
 _JOBS = "SELECT job_type, MAX(start_date) FROM job WHERE state = 'running' GROUP BY job_type"
 
@@ -147,8 +148,9 @@ def wait(
     daemons = {unit(daemon.name, instance.name): daemon for daemon in instance.daemons}
     waiting = [name for name in daemons if name in wanted]
     while True:
-        states = site.host.states(waiting)
-        broken = [name for name in waiting if name in states and states[name].crashed]
+        # Also those that were up a moment ago.
+        states = site.host.states(list(wanted))
+        broken = [name for name in wanted if name in states and states[name].crashed]
         if broken:
             raise _failure(site, instance, broken, cursor, "did not start", "tried again")
         if all(name in states and states[name].runs for name in waiting):
@@ -173,7 +175,8 @@ def _not_up(site: Site, instance: Instance, rows: Sequence[tuple[Daemon, State]]
             jobs = _jobs(site, instance) if jobs is None else jobs
             up = jobs.get(daemon.job, 0.0) >= state.started - _SKEW
         else:
-            up = True
+            # They say nothing anywhere; those that break off do so soon.
+            up = time.time() - state.since >= _SETTLED
         if not up:
             found.append(state.unit)
     return found

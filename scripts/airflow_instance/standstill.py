@@ -6,8 +6,9 @@ import contextlib
 from collections.abc import Iterator
 
 from .changes import Systemctl
-from .errors import ConflictError
+from .errors import ConflictError, InstanceError
 from .site import Site
+from .stopping import Stop, listed, running_tasks
 
 
 def running(site: Site, name: str) -> tuple[str, ...]:
@@ -35,14 +36,25 @@ def require(site: Site, name: str, *, stop: bool, typed: str) -> tuple[str, ...]
 
 @contextlib.contextmanager
 def standstill(site: Site, name: str, units: tuple[str, ...]) -> Iterator[None]:
-    """Stop ``units``, waiting for tasks as they do; start them again when all went well.
+    """Stop ``units``, as systemctl stop does; start them again when all went well.
+
+    What runs of tasks gets the time that the units give it.
 
     Raises HostError when systemd refuses.
     """
     if units:
-        print(f"{name}: stopping it, which waits for what runs …", flush=True)
-        site.host.systemctl("stop", *units)
+        print(f"{name}: stopping it{_tasks(site, name, units)} …", flush=True)
+        Stop(site, name).gently(units)
     yield
     if units:
         site.host.systemctl("start", *units)
         print(f"{name}: started again")
+
+
+def _tasks(site: Site, name: str, stopped: tuple[str, ...]) -> str:
+    """What the stop waits for."""
+    try:
+        found = running_tasks(site, name, list(site.host.states(stopped).values()))
+    except InstanceError:
+        return ", and nobody can tell what runs"
+    return f", once these have ended: {listed(found)}" if found else ""

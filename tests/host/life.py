@@ -11,6 +11,7 @@ from tests.host.registry import scenario
 from airflow_deb.machine import Machine
 
 NAME = "analytics"
+DEFAULTS = "/etc/airflow/defaults.yaml"
 HOME = f"/srv/airflow-{NAME}"
 DROP_IN = f"/etc/systemd/system/airflow-scheduler@{NAME}.service.d"
 # What an administrator has beside, in the tool's own places.
@@ -65,6 +66,7 @@ class Packages:
         self.versions = f"{modules}/airflow/migrations/versions"
         self.metadata = f"{modules}/apache_airflow-{version}.dist-info/METADATA"
         self.host = Host(lab, self.machine)
+        self.defaults = self.machine.read(DEFAULTS)
         for path, text in FOREIGN.items():
             self.machine.write(path, text)
         self.team = self._team()
@@ -223,6 +225,8 @@ def packages(lab: Lab) -> Life:
     this.note("both purged", this.apt("purge airflow airflow-instances"))
     said = this.apt("install", this.airflow, this.tool)
     this.note("both back", said)
+    # A configuration file of the package, which goes with it.
+    this.machine.write(DEFAULTS, this.defaults)
     this.team.tool("apply")
     this.team.tool("start")
     this.running()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_instance import backups
+from airflow_instance import backups, held
 from airflow_instance.host import PaperHost
 from airflow_instance.layout import Layout
 from airflow_instance.site import Site
@@ -167,12 +167,12 @@ def test_it_stands_still_meanwhile(
     assert "airflow-instance migrate --stop a" in capsys.readouterr().err
     assert (host.told, fake.ran) == ([], [])
     assert run("migrate", "a", "--stop") == 0
-    assert host.told == [("stop", *host.running), ("start", *host.running)]
+    assert host.told == [("stop", "--no-block", *host.running), ("start", *host.running)]
     fake.revision["a"] = OLD
     fake.fails = "no"
     host.told.clear()
     assert run("migrate", "a", "--stop") == 7
-    assert host.told == [("stop", *host.running)]
+    assert host.told == [("stop", "--no-block", *host.running)]
 
 
 def test_create_initialises_what_is_fresh(
@@ -198,3 +198,17 @@ def test_create_initialises_what_is_fresh(
     assert ("d", "delete", "/srv/airflow-d") in {(w[0], w[-2], w[-1]) for w in fake.ran}
     assert not (root / "etc/airflow/instances.d/d.yaml").exists()
     assert site.host.user("airflow-d") is None
+
+
+def test_what_an_upgrade_had_stopped_is_started(
+    fake: FakeDatabases, run: Run, site: Site, capsys: Capture
+) -> None:
+    host = RunningHost(site.layout)
+    host.running = []
+    site.host = host
+    units = ("airflow-scheduler@a.service",)
+    (site.layout.root / "var/lib/airflow-instances/held").mkdir(parents=True)
+    held.remember(site, "a", held.Held(units, complete=False))
+    assert run("migrate", "a") == 0
+    assert host.told == [("start", "--no-block", "airflow@a.service", *units)]
+    assert held.recall(site, "a") is None

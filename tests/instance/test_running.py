@@ -71,6 +71,18 @@ def test_a_failed_start_says_what_is_new_in_the_journal(
     assert WEB not in said
 
 
+def test_what_breaks_off_while_others_begin_is_no_start(
+    run: Run, host: FakeHost, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    def answers(instance: object) -> bool:
+        host.units[SCHEDULER] = State(SCHEDULER, "activating", "auto-restart")
+        return False
+
+    monkeypatch.setattr(running, "answers", answers)
+    assert run("start", "a") == 1
+    assert "a: scheduler did not start" in capsys.readouterr().err
+
+
 def test_start_waits_with_an_end(
     run: Run, host: FakeHost, clock: list[float], monkeypatch: pytest.MonkeyPatch, capsys: Capture
 ) -> None:

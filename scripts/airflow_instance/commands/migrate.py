@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import time
 
-from .. import backups, dumps, heads, migration, names
+from .. import backups, dumps, heads, held, migration, names
 from ..backups import Backup
 from ..engine import locked
 from ..errors import AlreadyError, HostError, InstanceError
@@ -55,6 +55,9 @@ def run(site: Site, args: argparse.Namespace) -> int:
         with standstill(site, name, units):
             backup = _back_up(site, instance) if save else None
             _migrate(site, instance, verb, backup)
+        resumed = held.resume(site, instance)
+        if resumed:
+            print(f"{name}: starting what an upgrade had stopped: {' '.join(resumed)}")
     return 0
 
 
