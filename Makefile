@@ -43,7 +43,7 @@ lint: ## ruff, mypy, shellcheck
 
 .PHONY: test-unit
 test-unit: ## tests that need neither root nor a network: builder and instance tool
-	@$(PYTEST) tests/unit tests/fetch tests/instance
+	@$(PYTEST) tests/unit tests/fetch tests/instance tests/clean_logs
 
 .PHONY: test-build
 test-build: ## tests of the builder with real containers and its command line

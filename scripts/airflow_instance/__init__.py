@@ -26,7 +26,7 @@ Data flows one way; everything between reading and doing is pure.
     rotation                         new keys in place of old ones, nothing unreadable between
     rights, firewall                 what its team may do; who may reach its ports
     clean_logs/*, log_cleaning       old logs deleted
-    inside/*                         what runs on the installation's Python, or as a unit's ExecStartPre
+    inside/*                         what runs on the installation's Python, or before a unit
     commands/*, cli, launch, manual  what people use
 
 Where to add things

@@ -121,7 +121,9 @@ class Tree:
 
         Raises ConflictError when something is there, HostError when the system refuses.
         """
-        with self._parent(path) as (parent, name), self._parent(target, create=True) as (other, new):
+        with contextlib.ExitStack() as stack:
+            parent, name = stack.enter_context(self._parent(path))
+            other, new = stack.enter_context(self._parent(target, create=True))
             if _status(other, new) is not None:
                 raise ConflictError(f"{target} is there already", hint="move it out of the way")
             try:

@@ -150,9 +150,8 @@ def test_a_migration_that_works(recovered: Seen, name: str) -> None:
 
 def test_a_running_instance_is_migrated_only_when_told(recovered: Seen) -> None:
     """And runs again afterwards; what did not run still does not."""
-    base, team = recovered.databases, recovered.databases.teams["post"]
-    base.host.systemctl("start", team.unit("scheduler"))
-    team.wait("the scheduler to run", lambda: team.active("scheduler"))
+    team = recovered.databases.teams["post"]
+    team.tool("start", "--daemon", "scheduler")
     recovered.set_revision("post", recovered.replayable)
     for verb in ("migrate", "restore", "drop"):
         refused = team.tool(verb, check=False)
@@ -164,7 +163,7 @@ def test_a_running_instance_is_migrated_only_when_told(recovered: Seen) -> None:
     assert team.active("scheduler")
     assert team.pid("scheduler") not in (0, before)
     assert not team.active("webserver")
-    base.host.systemctl("stop", team.unit("scheduler"))
+    team.tool("stop")
 
 
 def test_an_interrupted_backup_is_none(recovered: Seen) -> None:

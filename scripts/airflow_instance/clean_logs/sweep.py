@@ -184,7 +184,7 @@ class Sweep:
             status = os.fstat(fd)
         except OSError:
             return False
-        if False:
+        if (status.st_dev, status.st_ino) != above.key:
             os.close(fd)
             return False
         above.fd = fd

@@ -23,7 +23,7 @@ import subprocess
 import sys
 import tempfile
 from typing import IO, BinaryIO, NoReturn
-from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
 
 from .ask_database import url_of
 
@@ -67,7 +67,7 @@ def dump_sqlite(path: str, out: BinaryIO) -> None:
         fail(f"there is no {path}")
     name = scratch(path)
     try:
-        source = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=60)
+        source = sqlite3.connect(f"file:{quote(path)}?mode=ro", uri=True, timeout=60)
         copy = sqlite3.connect(name)
         source.backup(copy)
         # With a journal of its own the copy would be two files.
@@ -209,11 +209,13 @@ def restore_mysql(parts: SplitResult, source: BinaryIO) -> None:
     name = unquote(parts.path[1:])
     command, fd = mysql_command(parts, ("mariadb", "mysql"))
     words = ["--batch", "--skip-column-names", name]
-    # The name of the schema cannot be compared to DATABASE() by index: give it one.
-    query = "SELECT table_name, table_type FROM information_schema.tables WHERE table_schema = "
+    query = (
+        "SELECT table_name, table_type FROM information_schema.tables"
+        " WHERE table_schema = DATABASE();\n"
+    )
     listed = subprocess.run(
         [*command, *words],
-        input=f"{query}DATABASE();\n".encode(),
+        input=query.encode(),
         stdout=subprocess.PIPE,
         pass_fds=[fd],
         check=False,
