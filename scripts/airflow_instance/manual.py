@@ -28,7 +28,7 @@ FILES = (
     ("/etc/airflow/ports.d/NAME.yaml", "ports allocated once"),
     ("/etc/airflow/environment.d/NAME.env", "rendered: the environment of daemons and people"),
     ("/usr/local/bin/airflow-NAME", "rendered: runs airflow for the instance"),
-    ("/etc/airflow/prometheus.d/NAME.json", "rendered: where its metrics are"),
+    ("/etc/airflow/prometheus.d/NAME.yaml", "rendered: where its metrics are"),
     ("/etc/airflow/nftables.d/NAME.nft", "rendered: who may reach its ports, to be included"),
     ("/etc/sudoers.d/airflow-NAME", "rendered: what its team_group may do"),
     ("/etc/polkit-1/rules.d/50-airflow-NAME.rules", "rendered: the same for polkit 0.106 or later"),

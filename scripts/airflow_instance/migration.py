@@ -72,7 +72,7 @@ def explain(site: Site, instance: Instance, schema: Schema) -> InstanceError:
     name, version = instance.name, instance.installation.version
     if schema.state == heads.UNREACHABLE:
         hint = f"see db_host, db_user and db_password in airflow-instance show {name}"
-        if not instance.database.local:
+        if "sqlite" not in instance.conditions and database.item(instance) is None:
             hint += f"; on that server its administrator has to run: {database.advice(instance)}"
         return HostError(f"{name}: the database cannot be reached: {schema.reason}", hint=hint)
     unknown = ", ".join(sorted(set(schema.found) - known_to(instance)))

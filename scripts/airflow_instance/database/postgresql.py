@@ -104,10 +104,10 @@ class PostgreSQL:
     def check(self, item: DatabaseItem) -> None:
         refusal = self._refusal(item, item.name)
         if refusal:
-            raise HostError(
-                f"PostgreSQL does not let {item.user} in: {refusal}",
-                hint="see pg_hba.conf; it has to ask for a password where the instance connects",
-            )
+            hint = "see pg_hba.conf; it has to ask for a password where the instance connects"
+            if item.host.startswith("/") and item.user != item.account:
+                hint = f"set db_user: {item.account}, whom it knows over its socket, or {hint}"
+            raise HostError(f"PostgreSQL does not let {item.user} in: {refusal}", hint=hint)
 
     def _tell(self, item: DatabaseItem, statement: str) -> str:
         """Run SQL as the administrator; what it printed."""
