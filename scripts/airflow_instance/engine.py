@@ -105,6 +105,10 @@ class Engine:
             self.host.create_user(change.name, change.group, change.home, change.comment)
             self._undo.append(lambda: self.host.delete_user(change.name))
         elif isinstance(change, MakeDirectory):
+            # Each instance of a run plans the directories that all of them share.
+            found = self.tree.status(change.path)
+            if found is not None and found.kind == "directory":
+                return
             uid, gid = self._ids(change.owner, change.group)
             self.tree.make_directory(change.path, change.mode, uid, gid)
             self._undo.append(lambda: self.tree.remove_directory(change.path))

@@ -31,6 +31,9 @@ FILES = (
     ("/etc/airflow/prometheus.d/NAME.yaml", "rendered: where its metrics are"),
     ("/etc/airflow/nftables.d/NAME.nft", "rendered: who may reach its ports, to be included"),
     ("/etc/sudoers.d/airflow-NAME", "rendered: what its team_group may do"),
+    ("/var/backups/airflow-instances/NAME/", "its backups, 0700, kept when it is dropped"),
+    ("/var/log/airflow-instances/NAME-migrate.log", "what Airflow printed of its database"),
+    ("/var/lib/airflow-instances/dropped/", "the declarations of instances that were dropped"),
     ("/etc/polkit-1/rules.d/50-airflow-NAME.rules", "rendered: the same for polkit 0.106 or later"),
 )
 PLACEHOLDERS = (*placeholders.HOST, *placeholders.ORDER, *placeholders.IN_URL)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -314,3 +315,14 @@ def test_neighbours_are_kept_apart(
     declare("b", "create_user: true\nports: {web: 8600}\n")
     assert run("apply", "a") == 0
     assert run("apply", "b") == 6
+
+
+def test_two_new_instances_on_a_bare_host(
+    site: Site, run: Run, declare: Callable[..., Path]
+) -> None:
+    """Both plan the directory for secrets, which neither has found."""
+    shutil.rmtree(site.layout.secrets_dir, ignore_errors=True)
+    for name in ("one", "two"):
+        declare(name, "create_user: true\n")
+    assert run("apply") == 0
+    assert site.layout.secrets_dir.is_dir()
