@@ -28,6 +28,11 @@ class Quick:
     health: str
     dags: str
     example: dict[str, Any]
+    # Seen before `sequential_stop` stops what runs here.
+    active: bool
+    words: str
+    status: Result
+    listed: list[str]
 
 
 @scenario("pair")
@@ -44,7 +49,13 @@ def quickstart(lab: Lab) -> Quick:
     health = team.get(lab.expected["health"]).body
     dags = machine.shell("airflow-analytics dags list", timeout=900).stdout
     team.airflow("dags", "unpause", example)
-    return Quick(team, created, started, health, dags, team.run_dag(example))
+    ran = team.run_dag(example)
+    status = team.tool("status", "--json", user=USER)
+    listed = host.ls()["analytics"]["status"]
+    return Quick(
+        *(team, created, started, health, dags, ran),
+        *(team.active(), team.words(), status, listed),
+    )
 
 
 def test_create_says_what_to_type_next(quickstart: Quick) -> None:
@@ -68,7 +79,7 @@ def test_the_example_succeeds(quickstart: Quick, lab: Lab) -> None:
     """Through the units' own scheduler, with SQLite and the SequentialExecutor."""
     example = lab.expected["example"]
     assert quickstart.example["tasks"] == dict.fromkeys(example["tasks"], "success")
-    assert quickstart.team.active(), quickstart.team.words()
+    assert quickstart.active, quickstart.words
 
 
 def test_no_pid_files_in_the_home(quickstart: Quick) -> None:
@@ -132,11 +143,10 @@ def test_others_get_the_exact_command(quickstart: Quick, words: list[str], hint:
 
 
 def test_anyone_sees_how_it_is(quickstart: Quick) -> None:
-    done = quickstart.team.tool("status", "--json", user=USER)
-    said = json.loads(done.stdout)
+    said = json.loads(quickstart.status.stdout)
     assert said["status"] == "online"
     assert "only root and" in said["database"]["error"]
-    assert quickstart.team.host.ls()["analytics"]["status"] == ["online"]
+    assert quickstart.listed == ["online"]
 
 
 @scenario("quickstart")
