@@ -44,8 +44,14 @@ class State:
 
     @property
     def crashed(self) -> bool:
-        """Whether it ended by itself, to be started again or not."""
-        return self.active == "failed" or self.sub.startswith("auto-restart") or self.restarts > 0
+        """Whether it ended by itself, to be started again or not.
+
+        systemd keeps the count of a unit that was stopped until its next start is at
+        work: of one that is inactive, waiting for that, it is the count of a former life.
+        """
+        if self.active == "failed" or self.sub.startswith("auto-restart"):
+            return True
+        return self.restarts > 0 and self.active != "inactive"
 
     @property
     def at_rest(self) -> bool:

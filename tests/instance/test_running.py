@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -69,6 +69,28 @@ def test_a_failed_start_says_what_is_new_in_the_journal(
     assert f"journalctl --unit={SCHEDULER}" in said
     assert f"        {SCHEDULER} says why\n" in said
     assert WEB not in said
+
+
+def test_a_count_of_a_former_life_is_no_crash(
+    run: Run, host: FakeHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """systemd forgets how often it restarted a unit when the next start is at work, not before."""
+    begin, look = host.systemctl, host.states
+
+    def systemctl(*arguments: str) -> None:
+        begin(*arguments)
+        # Its start waits for another unit's.
+        host.units[SCHEDULER] = State(SCHEDULER, restarts=3)
+
+    def states(names: Sequence[str]) -> dict[str, State]:
+        found = look(names)
+        if SCHEDULER in host.units:
+            up(host, SCHEDULER)
+        return found
+
+    monkeypatch.setattr(host, "systemctl", systemctl)
+    monkeypatch.setattr(host, "states", states)
+    assert run("start", "a") == 0
 
 
 def test_what_breaks_off_while_others_begin_is_no_start(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -200,6 +201,8 @@ def test_states() -> None:
     assert (one.runs, one.crashed, one.at_rest) == (True, False, False)
     assert (one.pid, one.memory, one.since, one.started) == (12, 0, 994.0, 993.0)
     assert (two.runs, two.crashed, two.at_rest, two.since) == (False, True, False, 0.0)
+    stopped = replace(two, active="inactive", sub="dead")
+    assert (stopped.crashed, stopped.at_rest) == (False, True)
     assert units.summary([one, two]) == "degraded"
     assert units.summary([two]) == "down"
     assert units.summary([one]) == "online"
