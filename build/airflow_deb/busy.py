@@ -34,7 +34,7 @@ def hold(path: Path, what: str, *, wait: bool) -> Iterator[None]:
             owner = file.read().strip() or "another run"
             if not wait:
                 raise BusyError(
-                    f"{what} is being built by {owner}", hint="wait for it, or leave out NO_WAIT"
+                    f"{what} is being built by {owner}", hint="try again when that has ended"
                 ) from None
             log.info(f"airflow-deb: {what} is being built by {owner}; waiting for it")
             fcntl.flock(file, fcntl.LOCK_EX)

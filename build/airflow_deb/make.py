@@ -68,11 +68,12 @@ def deb(paths: Paths, recipe: Recipe, uv: Path, settings: Settings) -> None:
 
 
 def shell(paths: Paths, recipe: Recipe, uv: Path, settings: Settings) -> None:
-    """Open a shell in the container of ``recipe``'s last build, if it was left.
+    """Open a shell in the container that the last build of a package has left.
 
     Raises UsageError when there is none, or one for each package; BusyError while
-    one is being built.
+    it is being built: who waited for that would find nothing.
     """
+    settings = replace(settings, wait=False)
     root = roots.root(recipe.cell.suite, "buildd", recipe.build_packages).path(paths)
     left = []
     for binary in chosen(settings.package):
@@ -82,7 +83,7 @@ def shell(paths: Paths, recipe: Recipe, uv: Path, settings: Settings) -> None:
     if not left:
         raise UsageError(
             f"there is no build in {paths.run(recipe.cell.name)}",
-            hint="one that fails, or KEEP=1, leaves one",
+            hint="a package's build that fails, or KEEP=1, leaves one; a wheel's SHELL_ON_FAIL=1",
         )
     if len(left) > 1:
         names = " or ".join(f"PACKAGE={binary.name}" for binary, _ in left)
@@ -113,6 +114,8 @@ def _deb(paths: Paths, work: Plan, held: Mapping[Binary, ExitStack], settings: S
         this.result = root.name
     built = []
     for binary in work.todo:
+        if binary is AIRFLOW:
+            wheels.clear(paths, cell.name)
         spec = debian.specification(paths, recipe, binary, root, work.uv)
         container.kill_leftovers(debian.scratch(paths, recipe, binary))
         container.remove(debian.scratch(paths, recipe, binary))

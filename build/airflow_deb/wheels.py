@@ -118,6 +118,13 @@ def build(builder: Builder, cell: str, sdists: Sequence[Locked], step: log.Step)
     return wheels
 
 
+def clear(paths: Paths, cell: str) -> None:
+    """Take away what a build of ``cell``'s wheels that failed has left."""
+    container.kill_leftovers(paths.run(f"{cell}/wheels"))
+    for name in ("wheels", "wheels-in"):
+        container.remove(paths.run(f"{cell}/{name}"))
+
+
 def _specification(builder: Builder, cell: str, inputs: Path) -> container.Spec:
     paths = builder.paths
     return container.Spec(

@@ -73,7 +73,7 @@ def home(instance: Instance) -> Iterable[Item]:
     yield directory(instance.home, private=True)
     yield directory(f"{instance.home}/bin")
     for purpose in ("dags_folder", "base_log_folder"):
-        folder = posixpath.normpath(instance.option(purpose))
+        folder = posixpath.normpath(instance.effective(purpose))
         if folder.startswith(f"{instance.home}/"):
             *above, last = map(directory, _down_to(instance.home, folder))
             yield from above

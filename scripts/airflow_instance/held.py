@@ -113,15 +113,23 @@ def before_removal(site: Site, prefix: str = "") -> list[str]:
     there is to say.
     """
     said = []
+    stopping: list[str] = []
     names, _, _ = declaration.listed(site.layout)
     for name in names:
-        states = list(site.host.states(units.applied(site.tree, name)).values())
-        if all(state.at_rest for state in states) or not _runs_from(site, name, prefix):
+        try:
+            states = list(site.host.states(units.applied(site.tree, name)).values())
+            if all(state.at_rest for state in states) or not _runs_from(site, name, prefix):
+                continue
+            hold(site, name, states)
+        except InstanceError as error:
+            # The others are to be remembered all the same.
+            said.append(f"{name}: {error}")
             continue
-        hold(site, name, states)
-        # The same again, to wait for it.
-        site.host.systemctl("stop", *(state.unit for state in states))
+        stopping += [state.unit for state in states]
         said.append(f"{name}: stopped; started again when its Airflow is back")
+    if stopping:
+        # The same again, to wait for all of them at once.
+        site.host.systemctl("stop", *stopping)
     return said
 
 

@@ -65,6 +65,15 @@ class Instance:
                 place[path[-1]] = leaf.value
         return result
 
+    def effective(self, purpose: str) -> str:
+        """What Airflow takes for a purpose of the table: an environment variable is over
+        airflow.cfg; "" when there is neither."""
+        option = table().option(purpose, self.installation.version) if purpose else None
+        if option is None:
+            return ""
+        variable = f"AIRFLOW__{option[0]}__{option[1]}".upper()
+        return self.environment.get(variable) or self.option(purpose)
+
     def option(self, purpose: str) -> str:
         """The rendered value of a purpose of the table; "" when it has none."""
         option = table().option(purpose, self.installation.version)

@@ -9,7 +9,6 @@ from .instance import Instance
 from .items import DROP_IN, AbsentItem, EnabledItem, FileItem, Item
 from .layout import Layout
 from .render.environment import drop_in
-from .versions import table
 
 DAEMON = "clean-logs"
 _PURPOSE = "base_log_folder"
@@ -33,17 +32,14 @@ def retired(name: str) -> Iterable[Item]:
 
 
 def folder(instance: Instance) -> str:
-    """Where the instance's tasks log to: an environment variable is over airflow.cfg.
+    """Where the instance's tasks log to.
 
     Raises DeclarationError when that is no absolute path.
     """
-    option = table().option(_PURPOSE, instance.installation.version)
-    section, key = option or ("logging", _PURPOSE)
-    variable = f"AIRFLOW__{section.upper()}__{key.upper()}"
-    found = instance.environment.get(variable) or instance.option(_PURPOSE)
+    found = instance.effective(_PURPOSE)
     if not found.startswith("/"):
         raise DeclarationError(
             f"{instance.name}: the log folder {found!r} is no absolute path",
-            hint=f"set airflow_config.{section}.{key} to one",
+            hint=f"set airflow_config.logging.{_PURPOSE} to one",
         )
     return found

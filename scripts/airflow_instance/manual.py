@@ -28,13 +28,16 @@ FILES = (
     ("/etc/airflow/ports.d/NAME.yaml", "ports allocated once"),
     ("/etc/airflow/environment.d/NAME.env", "rendered: the environment of daemons and people"),
     ("/usr/local/bin/airflow-NAME", "rendered: runs airflow for the instance"),
+    ("/etc/airflow/check.d/NAME.conf", "rendered: what airflow-instance check looks at"),
     ("/etc/airflow/prometheus.d/NAME.yaml", "rendered: where its metrics are"),
     ("/etc/airflow/nftables.d/NAME.nft", "rendered: who may reach its ports, to be included"),
     ("/etc/sudoers.d/airflow-NAME", "rendered: what its team_group may do"),
+    ("/etc/polkit-1/rules.d/50-airflow-NAME.rules", "rendered: the same for polkit 0.106 or later"),
+    ("/etc/systemd/system/airflow-*@NAME.*.d/10-instance.conf", "rendered: its units' settings"),
     ("/var/backups/airflow-instances/NAME/", "its backups, 0700, kept when it is dropped"),
     ("/var/log/airflow-instances/NAME-migrate.log", "what Airflow printed of its database"),
     ("/var/lib/airflow-instances/dropped/", "the declarations of instances that were dropped"),
-    ("/etc/polkit-1/rules.d/50-airflow-NAME.rules", "rendered: the same for polkit 0.106 or later"),
+    ("/var/lib/airflow-instances/rotated/", "keys that rotate-keys has replaced, 0700"),
 )
 PLACEHOLDERS = (*placeholders.HOST, *placeholders.ORDER, *placeholders.IN_URL)
 

@@ -63,7 +63,7 @@ def plan(site: Site, instance: Instance, args: argparse.Namespace) -> Removal:
     Raises ConflictError for what is not, or may not be, the instance's alone.
     """
     home = instance.home if args.delete_home else ""
-    logs = posixpath.normpath(instance.option("base_log_folder"))
+    logs = posixpath.normpath(instance.effective("base_log_folder"))
     file, server = "", None
     if args.delete_database:
         file, server = _database(instance)

@@ -245,7 +245,7 @@ def _environment(
 
 def _check_exposure(instance: Instance) -> None:
     """Refuse to make everyone on the network an Admin."""
-    host = instance.option("web_host")
+    host = instance.effective("web_host")
     if (
         "open" in instance.conditions
         and host not in _LOOPBACK
@@ -262,7 +262,7 @@ def _check_exposure(instance: Instance) -> None:
 
 def _check_executor(instance: Instance) -> None:
     """Refuse what Airflow 2 would refuse at every start."""
-    executor = instance.option("executor")
+    executor = instance.effective("executor")
     if (
         "sqlite" in instance.conditions
         and not instance.installation.version.at_least("3.0")

@@ -10,9 +10,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from . import heads, probe, units
 from .errors import ConflictError, HostError, InstanceError, UsageError
+from .health.declare import web_url
 from .instance import Instance
 from .layout import Layout, unit
 from .site import Site
@@ -198,18 +200,19 @@ def answers(instance: Instance) -> bool:
     import http.client
     import ssl
 
-    host = instance.option("web_host") or "127.0.0.1"
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1", "*": "127.0.0.1"}.get(host, host)  # noqa: S104
-    port = int(instance.option("web_port") or instance.ports["web"])
+    where = urlsplit(web_url(instance))
     connection: http.client.HTTPConnection
-    if instance.option("web_ssl_cert"):
+    if where.scheme == "https":
         # Whether it answers is the question, not who it is.
         trusting = ssl._create_unverified_context()  # noqa: S323
-        connection = http.client.HTTPSConnection(host, port, timeout=10, context=trusting)
+        connection = http.client.HTTPSConnection(
+            str(where.hostname), where.port, timeout=10, context=trusting
+        )
     else:
-        connection = http.client.HTTPConnection(host, port, timeout=10)
+        connection = http.client.HTTPConnection(str(where.hostname), where.port, timeout=10)
     try:
-        connection.request("GET", table().health_path(instance.installation.version))
+        path = where.path + table().health_path(instance.installation.version)
+        connection.request("GET", path)
         connection.getresponse().read()
     except (OSError, http.client.HTTPException):
         return False

@@ -105,13 +105,9 @@ class Instance:
 
     @cached_property
     def shown(self) -> dict[str, Any]:
-        """What ``airflow-instance show --json`` says; `refresh` forgets it."""
+        """What ``airflow-instance show --json`` says."""
         found: dict[str, Any] = json.loads(self.tool("show", "--json").stdout)
         return found
-
-    def refresh(self) -> None:
-        """Ask the tool again, after a change of the declaration."""
-        self.__dict__.pop("shown", None)
 
     def setting(self, key: str) -> Any:
         """A parameter or option in force: ``airflow_home``, ``airflow_config.core.executor``."""
@@ -164,12 +160,6 @@ class Instance:
         text = text or self.machine.read(f"{TEAM_DAGS}/{name}.py")
         owner = f"{self.user}:{self.setting('service_group')}"
         self.machine.write(f"{self.home}/dags/{name}.py", text, owner=owner)
-
-    def add_admin(self, user: str = "admin", password: str = PASSWORD) -> None:
-        """Create a user who may do everything, for the web and REST."""
-        who = ("--firstname=A", "--lastname=Tester", f"--email={user}@localhost")
-        words = ("--role=Admin", f"--username={user}", f"--password={password}", *who)
-        self.airflow("users", "create", *words)
 
     def get(self, path: str, user: str = "", password: str = PASSWORD, body: Any = None) -> Reply:
         """Ask the instance's web server for ``path``; with a body, post to it."""

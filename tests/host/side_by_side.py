@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from tests.host.instances import Host, Instance
 from tests.host.lab import INSIDE, Lab
@@ -94,7 +95,10 @@ class Pair:
                 for line in re.findall(r'^\w+: "?([^"\n]+)', text, re.M)
                 for part in line.split(",")
             }
-            self.secrets.add(PASSWORDS[name])
+            password = PASSWORDS[name]
+            # As it is, and as a URL, JSON, airflow.cfg and a unit would have it.
+            self.secrets |= {password, quote(password, safe=""), json.dumps(password)[1:-1]}
+            self.secrets |= {password.replace("%", "%%"), quote(password)}
 
 
 def both(work: Callable[[Instance], Any], pair: Pair) -> dict[str, Any]:

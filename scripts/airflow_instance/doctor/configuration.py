@@ -57,7 +57,7 @@ def exposure(patient: Patient) -> Iterable[Finding]:
     instance = patient.instance
     if "open" not in instance.conditions:
         return
-    host = instance.option("web_host")
+    host = instance.effective("web_host")
     local = host in _LOOPBACK
     who = "every user of this host" if local else "everyone who reaches this host"
     yield Finding(

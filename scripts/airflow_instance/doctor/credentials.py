@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from .. import kerberos, rotation
-from ..health.declare import effective
 from .finding import ERROR, WARNING, Finding, Patient
 
 _SHOWN = 5
@@ -24,7 +23,7 @@ def keytab(patient: Patient) -> Iterable[Finding]:
 def fernet(patient: Patient) -> Iterable[Finding]:
     """The key opens what is encrypted in the database."""
     instance = patient.instance
-    key = effective(instance, "fernet_key")
+    key = instance.effective("fernet_key")
     if not key or patient.site.layout.alternate:
         return
     unreadable = rotation.values(patient.site, instance, key).unreadable

@@ -130,7 +130,7 @@ def connections(instance: Instance) -> int:
     connection for each task that runs on this host."""
     pool = _number(instance, "sql_alchemy_pool_size", 5)
     staying = _number(instance, "web_workers", 4) + len(instance.daemons)
-    local = "Sequential" not in instance.option("executor")
+    local = "Sequential" not in instance.effective("executor")
     parallel = str(getattr(instance.config.get(("core", "parallelism")), "value", 32))
     return pool * staying + (int(parallel) if local and parallel.isdigit() else 1)
 

@@ -85,7 +85,7 @@ def space(patient: Patient) -> Iterable[Finding]:
     """There is room for logs and the database, in bytes and in inodes."""
     instance = patient.instance
     seen: set[int] = set()
-    for path in (instance.home, instance.option("base_log_folder")):
+    for path in (instance.home, instance.effective("base_log_folder")):
         found = _stat(patient, path)
         if found is None or found.st_dev in seen:
             continue
@@ -109,7 +109,7 @@ def _folders(patient: Patient) -> Iterator[str]:
     instance = patient.instance
     yield instance.home
     for purpose in ("dags_folder", "base_log_folder"):
-        folder = posixpath.normpath(instance.option(purpose))
+        folder = posixpath.normpath(instance.effective(purpose))
         if folder.startswith("/"):
             yield folder
 

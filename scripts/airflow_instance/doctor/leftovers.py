@@ -37,13 +37,17 @@ def rendered(site: Site) -> Iterator[tuple[str, str]]:
         Layout.environment_file("x"),
         Layout.target_file("x"),
         Layout.prometheus_file("x"),
+        Layout.firewall_file("x"),
+        Layout.sudoers_file("x"),
+        Layout.polkit_file("x"),
     ):
-        folder, suffix = os.path.split(example)[0], os.path.splitext(example)[1]
+        folder, file = os.path.split(example)
+        before, _, after = file.rpartition("x")
         for entry in _entries(site, folder):
-            stem, found = os.path.splitext(entry)
             path = f"{folder}/{entry}"
-            if found == suffix and is_managed(site.tree.read(path) or b""):
-                yield stem, path
+            fits = entry.startswith(before) and entry.endswith(after)
+            if fits and is_managed(site.tree.read(path) or b""):
+                yield entry[len(before) : len(entry) - len(after)], path
     for entry in _entries(site, LAUNCHER_DIR):
         path = f"{LAUNCHER_DIR}/{entry}"
         status = site.tree.status(path)

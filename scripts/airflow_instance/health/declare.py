@@ -29,7 +29,7 @@ def target(instance: Instance) -> Target:
             name=daemon.name,
             unit=unit(daemon.name, instance.name),
             job=daemon.job,
-            stale=_seconds(effective(instance, daemon.threshold), _STALE) if daemon.job else 0,
+            stale=_seconds(instance.effective(daemon.threshold), _STALE) if daemon.job else 0,
             web=daemon.port == "web",
         )
         for daemon in instance.daemons
@@ -41,15 +41,15 @@ def target(instance: Instance) -> Target:
         start=str(instance.parameter("start")),
         user=instance.user,
         home=instance.home,
-        logs=posixpath.normpath(effective(instance, "base_log_folder")),
+        logs=posixpath.normpath(instance.effective("base_log_folder")),
         python=f"{instance.installation.bin_dir}/python",
         packages=_inside(instance, ""),
         installation=_inside(instance, f"apache_airflow-{version}.dist-info"),
         database=database,
         web=web_url(instance) + table().health_path(version),
-        hostname=effective(instance, "hostname_callable") or table().hostname_callable(version),
-        ccache=effective(instance, "kerberos_ccache").removeprefix("FILE:") if kerberos else "",
-        renewed=_seconds(effective(instance, "kerberos_reinit_frequency"), _RENEWED),
+        hostname=instance.effective("hostname_callable") or table().hostname_callable(version),
+        ccache=instance.effective("kerberos_ccache").removeprefix("FILE:") if kerberos else "",
+        renewed=_seconds(instance.effective("kerberos_reinit_frequency"), _RENEWED),
         strikes=int(str(instance.parameter("watchdog_strikes"))),
         daemons=daemons,
         revisions=_revisions(instance),
@@ -67,26 +67,17 @@ def retired(name: str) -> Iterable[Item]:
     yield AbsentItem(Layout.target_file(name))
 
 
-def effective(instance: Instance, purpose: str) -> str:
-    """What Airflow takes for ``purpose``: a variable of environment_extra wins over airflow.cfg."""
-    option = table().option(purpose, instance.installation.version) if purpose else None
-    if option is None:
-        return ""
-    variable = f"AIRFLOW__{option[0]}__{option[1]}".upper()
-    return instance.environment.get(variable) or instance.option(purpose)
-
-
 def web_url(instance: Instance) -> str:
     """Where the web server is, from this host: scheme, address, port, and the path it is below."""
-    host = effective(instance, "web_host")
+    host = instance.effective("web_host")
     if host in ("", "0.0.0.0", "*"):  # noqa: S104 - compared, not bound
         host = "127.0.0.1"
     if host == "::":
         host = "::1"
     host = f"[{host}]" if ":" in host else host
-    scheme = "https" if effective(instance, "web_ssl_cert") else "http"
-    below = urlsplit(effective(instance, "base_url")).path.rstrip("/")
-    return f"{scheme}://{host}:{effective(instance, 'web_port')}{below}"
+    scheme = "https" if instance.effective("web_ssl_cert") else "http"
+    below = urlsplit(instance.effective("base_url")).path.rstrip("/")
+    return f"{scheme}://{host}:{instance.effective('web_port')}{below}"
 
 
 def _inside(instance: Instance, name: str) -> str:

@@ -67,7 +67,7 @@ def drop_in(instance: Instance) -> str:
         f"EnvironmentFile={Layout.environment_file(instance.name)}",
         f"ReadWritePaths={instance.home}",
     ]
-    logs = instance.option("base_log_folder")
+    logs = instance.effective("base_log_folder")
     if logs and not f"{logs}/".startswith(f"{instance.home}/"):
         lines.append(f"ReadWritePaths=-{_path(logs)}")
     if _sees_homes(instance):

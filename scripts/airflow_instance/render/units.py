@@ -33,5 +33,5 @@ def whole(instance: Instance) -> str:
 
 def _executors(instance: Instance) -> set[str]:
     """The executors by their short names: of ``alias:a.b.C``, ``a.b.C`` and ``C`` that is C."""
-    words = instance.option("executor").split(",")
+    words = instance.effective("executor").split(",")
     return {word.strip().rpartition(":")[2].rpartition(".")[2] for word in words}
