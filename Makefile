@@ -5,7 +5,7 @@ SHELL := /bin/sh
 export VERSION SUITE PACKAGE CONSTRAINTS RESOLVER MIRROR COMPRESS DRY_RUN FAST KEEP NO_WAIT SHELL_ON_FAIL
 
 # The cell that `make test` builds and tests.
-test test-build test-package test-host bench: export VERSION := $(or $(VERSION),2.1.0)
+test test-build test-package test-host test-cell bench: export VERSION := $(or $(VERSION),2.1.0)
 
 BUILDER = build/bootstrap.py
 PYTEST = build/bootstrap.py --tests pytest
@@ -56,6 +56,10 @@ test-package: ## tests that open the built packages
 .PHONY: test-host
 test-host: ## tests in booted Debian containers with the packages installed
 	@$(PYTEST) tests/host
+
+.PHONY: test-cell
+test-cell: ## tests of one cell, its package built: VERSION= [SUITE=]
+	@$(PYTEST) tests/cell
 
 .PHONY: bench
 bench: ## measure beside what we compare ourselves with; needs the built packages
