@@ -77,7 +77,7 @@ def test_airflow_3_has_its_metrics_at_the_same_place(run: Run, root: Path) -> No
     assert mine["labels"]["__metrics_path__"] == "/admin/metrics/"
 
 
-@pytest.mark.parametrize("host", ["10.0.0.1", "0.0.0.0", "::"])  # noqa: S104 - refused
+@pytest.mark.parametrize("host", ["10.0.0.1", "0.0.0.0", "::"])
 def test_metrics_are_not_shown_to_the_network(
     run: Run, root: Path, host: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
