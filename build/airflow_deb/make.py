@@ -198,6 +198,7 @@ def _record(
         installed_kib=debian.installed_size(upper, recipe, binary),
         distributions=len(recipe.lock.files) if binary is AIRFLOW else 0,
         seconds={timing.name.split()[0]: round(timing.seconds, 1) for timing in timings},
+        date=record.now(),
     )
 
 
