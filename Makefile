@@ -61,6 +61,14 @@ test-package: ## tests that open the built packages
 test-host: ## tests in booted Debian containers with the packages installed
 	@$(PYTEST) tests/host
 
+.PHONY: test-cell
+test-cell: ## tests of one cell: VERSION= [SUITE=]
+	@$(PYTEST) tests/package tests/cell
+
+.PHONY: test-all
+test-all: ## make test, then make deb and make test-cell for every cell, whatever fails
+	@$(BUILDER) --tests tests.all_cells
+
 .PHONY: bench
 bench: ## measure beside what we compare ourselves with; needs the built packages
 	@$(BUILDER) --tests tests.bench
