@@ -13,13 +13,18 @@ from typing import Any
 
 import pytest
 from packaging.version import Version
-from tests import artifact
+from tests import artifact, tested
 from tests.host.lab import Lab
 from tests.host.registry import wanted
 
 from airflow_deb import busy, log, paths
 
 _LINES = Path(__file__).parent / "lines.toml"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Have it written down when the whole ring has passed."""
+    config.pluginmanager.register(tested.Ring(Path(__file__).parent))
 
 
 def since(rows: dict[str, Any], version: str) -> Any:
