@@ -10,6 +10,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from .binary import named
 from .errors import UsageError
 from .versions import Suite
 
@@ -24,6 +25,7 @@ class Settings:
     version: str = ""
     suite: str = ""
     package: str = ""
+    name: str = "airflow"
     constraints: str = ""
     resolver: str = "uv"
     mirror: str = ""
@@ -49,7 +51,7 @@ class Settings:
 
 
 def read(environ: Mapping[str, str] = os.environ) -> Settings:
-    """The settings in ``environ``; UsageError for a flag that is neither 0 nor 1."""
+    """The settings in ``environ``; UsageError for what cannot be one, such as FAST=2."""
     resolver = environ.get("RESOLVER") or "uv"
     if resolver not in ("uv", "pip-tools"):
         raise UsageError(f"RESOLVER={resolver!r} is not known", hint="write uv or pip-tools")
@@ -57,6 +59,7 @@ def read(environ: Mapping[str, str] = os.environ) -> Settings:
         version=environ.get("VERSION", "").strip(),
         suite=environ.get("SUITE", "").strip(),
         package=environ.get("PACKAGE", "").strip(),
+        name=named(environ.get("NAME", "").strip() or "airflow").name,
         constraints=environ.get("CONSTRAINTS", "").strip(),
         resolver=resolver,
         mirror=environ.get("MIRROR", "").strip(),
