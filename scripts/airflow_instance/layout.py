@@ -142,6 +142,11 @@ class Layout(NamedTuple):
         return f"{LAUNCHER_DIR}/airflow-{name}"
 
     @staticmethod
+    def hidden_by_launcher(name: str) -> list[str]:
+        """Where a program may be that the launcher would hide from people's PATH."""
+        return [f"{place}/airflow-{name}" for place in ("/usr/bin", "/bin", "/usr/sbin", "/sbin")]
+
+    @staticmethod
     def wanted_link(unit_name: str, wanted_by: str) -> str:
         """What `systemctl enable` makes for an instance of a template."""
         return f"/etc/systemd/system/{wanted_by}.wants/{unit_name}"

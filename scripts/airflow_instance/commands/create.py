@@ -173,8 +173,7 @@ def _initialise(site: Site, plan: InstancePlan, args: argparse.Namespace) -> Non
 def check_launcher(site: Site, name: str) -> None:
     """airflow-NAME must not hide, or be hidden by, another program."""
     link = Layout.launcher_link(name)
-    for directory in ("/usr/bin", "/bin", "/usr/sbin", "/sbin"):
-        other = f"{directory}/airflow-{name}"
+    for other in Layout.hidden_by_launcher(name):
         if site.tree.status(other) is not None:
             raise DeclarationError(
                 f"{name} cannot name an instance: {link} would hide {other}",
