@@ -210,6 +210,14 @@ def test_nothing_is_migrated_for_what_is_not_applied(
     assert "airflow-instance apply a" in capsys.readouterr().err
 
 
+def test_what_is_said_is_of_what_runs(run: Run, halfway: None, capsys: Capture) -> None:
+    capsys.readouterr()
+    run("status", "a")
+    assert "Airflow 2.11.2, user" in capsys.readouterr().out
+    assert run("rotate-keys", "a", "--fernet", "--stop") == 6
+    assert "airflow-instance apply a" in capsys.readouterr().err
+
+
 def test_removing_stops_what_runs_from_there(run: Run, host: FakeHost, halfway: None) -> None:
     assert run("upgraded", "--removing", FORMER) == 0
     assert host.told == []

@@ -45,7 +45,7 @@ def database(site: Site, name: str) -> Sequence[str]:
         heads.UNREACHABLE: ["database_unreachable"],
     }
     try:
-        instance = site.view(site.load(name, secrets=False))
+        instance = site.view(site.as_applied(site.load(name, secrets=False)))
         return words.get(heads.state(site, instance, timeout=5).state, [])
     except InstanceError:
         return ["database_not_asked"]
