@@ -13,6 +13,7 @@ from dataclasses import replace
 
 from . import heads, held, probe, units
 from .changes import Change, Remove, Systemctl, WriteFile
+from .engine import locked
 from .errors import ConflictError, InstanceError, raise_all
 from .heads import Schema
 from .held import Held
@@ -25,8 +26,8 @@ from .site import InstancePlan, Site
 def plan(site: Site, names: Sequence[str]) -> tuple[list[InstancePlan], list[str]]:
     """`Site.plan`, with what a move takes for those that are about to move.
 
-    Raises what that raises, and ConflictError for one that runs and cannot go on after
-    the move.
+    Raises what that raises; ConflictError for one that runs and cannot go on after the
+    move, BusyError for one whose data somebody works on.
     """
     plans, warnings = site.plan(names)
     found: list[InstancePlan] = []
@@ -34,7 +35,7 @@ def plan(site: Site, names: Sequence[str]) -> tuple[list[InstancePlan], list[str
     for each in plans:
         try:
             found.append(_moved(site, each))
-        except ConflictError as error:
+        except InstanceError as error:
             problems.append(error)
     raise_all(problems)
     return found, warnings
@@ -61,6 +62,8 @@ def _moved(site: Site, planned: InstancePlan) -> InstancePlan:
     waiting = held.recall(site, name)
     if not active and waiting is None:
         return planned
+    with locked(site.layout, 0, name=name):
+        pass  # nobody migrates it, backs it up or restores it just now
     schema = _schema(site, instance, before)
     if schema.state == heads.AHEAD and active:
         raise ConflictError(

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from airflow_instance import heads, held, running
+from airflow_instance.engine import locked
 from airflow_instance.held import Held
 from airflow_instance.instance import Instance
 from airflow_instance.layout import Layout
@@ -137,6 +138,17 @@ def test_a_running_one_does_not_go_where_its_database_is_too_new(
     assert "airflow-instance stop a" in said
     assert host.told == []
     assert contents(root) == before
+
+
+def test_it_does_not_move_while_somebody_works_on_its_data(
+    run: Run, host: FakeHost, site: Site, root: Path, database: Database, capsys: Capture
+) -> None:
+    up(host)
+    before = contents(root)
+    with locked(site.layout, name="a"):
+        assert move(run, FORMER) == 9
+    assert "another airflow-instance is at work on a" in capsys.readouterr().err
+    assert (host.told, contents(root)) == ([], before)
 
 
 def test_a_dry_run_tells_all_of_it(
