@@ -14,13 +14,15 @@ from dataclasses import replace
 from . import heads, held, probe, units
 from .changes import Change, Remove, Systemctl, WriteFile
 from .engine import locked
-from .errors import ConflictError, InstanceError, raise_all
+from .errors import ConflictError, InstallationError, InstanceError, raise_all
 from .heads import Schema
 from .held import Held
 from .installation import find
 from .instance import Instance
 from .layout import Layout, unit
 from .site import InstancePlan, Site
+
+_UNKNOWN = "unknown"  # to nobody before the files are written
 
 
 def plan(site: Site, names: Sequence[str]) -> tuple[list[InstancePlan], list[str]]:
@@ -97,11 +99,14 @@ def _are(change: Systemctl, own: set[str]) -> bool:
 def _schema(site: Site, instance: Instance, before: str) -> Schema:
     """How the database is to what ``instance`` is about to have.
 
-    The one before asks: airflow.cfg is still written for it. A daemon's start gate asks
-    again when nobody could tell.
+    The one before asks: airflow.cfg is still written for it. When that was removed,
+    nobody can. A daemon's start gate asks again where the database does not answer.
     """
     try:
         old = find(site.layout, before)
+    except InstallationError:
+        return Schema(_UNKNOWN)
+    try:
         answer = probe.ask(site, instance.name, old, heads.queries(instance))
         return heads.judge(instance, answer)
     except InstanceError as error:
@@ -127,4 +132,6 @@ def _start(instance: Instance, kept: Held) -> list[Change]:
 def _next(instance: Instance, schema: Schema) -> str:
     if schema.state == heads.AHEAD:
         return f"stopped: its database is newer than Airflow {instance.installation.version}"
+    if schema.state == _UNKNOWN:
+        return f"stopped; next: airflow-instance start {instance.name}"
     return f"stopped until it is migrated; next: airflow-instance migrate {instance.name}"

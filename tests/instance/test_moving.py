@@ -126,6 +126,23 @@ def test_nobody_can_tell_how_the_database_is(run: Run, host: FakeHost, database:
     assert host.verbs() == ["stop", "daemon-reload", "start"]
 
 
+def test_the_former_one_was_removed_already(
+    run: Run, host: FakeHost, site: Site, root: Path, database: Database, capsys: Capture
+) -> None:
+    """Then start says whether the database has to be migrated, and migrate starts it."""
+    up(host)
+    assert run("upgraded", "--removing", DEFAULT) == 0
+    shutil.rmtree(root / DEFAULT[1:])
+    host.told.clear()
+    database.state = heads.PENDING
+    assert move(run, FORMER) == 0
+    assert host.told == [RELOAD]
+    assert capsys.readouterr().out.endswith("a: stopped; next: airflow-instance start a\n")
+    assert held.recall(site, "a") == Held(RAN, complete=True)
+    assert run("start", "a") == 6
+    assert "airflow-instance migrate a" in capsys.readouterr().err
+
+
 def test_a_running_one_does_not_go_where_its_database_is_too_new(
     run: Run, host: FakeHost, site: Site, root: Path, database: Database, capsys: Capture
 ) -> None:
