@@ -1,8 +1,8 @@
 # The front door: every target is one line that calls the builder.
-# `make help` lists them; settings are given as NAME=value behind the target.
+# `make help` lists them; settings are given as KEY=value behind the target.
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
-export VERSION SUITE PACKAGE CONSTRAINTS RESOLVER FORMAT MIRROR COMPRESS DRY_RUN FAST KEEP NO_WAIT SHELL_ON_FAIL
+export VERSION SUITE PACKAGE NAME CONSTRAINTS RESOLVER FORMAT MIRROR COMPRESS DRY_RUN FAST KEEP NO_WAIT SHELL_ON_FAIL
 
 # The cell that `make test` builds and tests.
 test test-build test-package test-host test-cell bench: export VERSION := $(or $(VERSION),2.1.0)
@@ -15,7 +15,7 @@ help: ## list the targets and the settings
 	@build/help.sh Makefile
 
 .PHONY: deb
-deb: ## build both packages: VERSION= [SUITE= PACKAGE= DRY_RUN=1 FAST=1 COMPRESS=best KEEP=1 SHELL_ON_FAIL=1]
+deb: ## build both packages: VERSION= [SUITE= NAME= PACKAGE= DRY_RUN=1 FAST=1 COMPRESS=best KEEP=1 SHELL_ON_FAIL=1]
 	@$(BUILDER) deb
 
 .PHONY: matrix
@@ -23,7 +23,7 @@ matrix: ## the cells of versions.sh: locked, built, tested? [VERSION= SUITE= FOR
 	@$(BUILDER) matrix
 
 .PHONY: shell
-shell: ## a shell in the container of a build that failed or that KEEP=1 kept: VERSION= [SUITE= PACKAGE=]
+shell: ## a shell in the container of a build that failed or that KEEP=1 kept: VERSION= [SUITE= NAME= PACKAGE=]
 	@$(BUILDER) shell
 
 .PHONY: tools
@@ -54,7 +54,7 @@ test-build: ## tests of the builder with real containers and its command line
 	@$(PYTEST) tests/build
 
 .PHONY: test-package
-test-package: ## tests that open the built packages
+test-package: ## tests that open the built packages: [VERSION= SUITE= NAME=]
 	@$(PYTEST) tests/package
 
 .PHONY: test-host

@@ -18,7 +18,6 @@ from . import declaration, heads, running, units
 from .errors import InstallationError, InstanceError
 from .instance import Instance
 from .layout import Layout, unit
-from .parameters import expand
 from .site import Site
 
 _ANSWER_TIME = 3.0  # seconds that one database may take
@@ -35,11 +34,11 @@ class Held:
 
 def recall(site: Site, name: str) -> Held | None:
     """What was stopped of the instance; None when nothing was."""
-    text = site.tree.read(Layout.held_file(name))
-    if text is None:
+    written = site.tree.read(Layout.held_file(name))
+    if written is None:
         return None
     try:
-        data = json.loads(text)
+        data = json.loads(written)
         return Held(tuple(map(str, data["units"])), bool(data["complete"]))
     except (ValueError, KeyError, TypeError):
         return None
@@ -50,9 +49,13 @@ def remember(site: Site, name: str, held: Held) -> None:
     before = recall(site, name)
     if before:
         held = Held((*dict.fromkeys((*before.units, *held.units)),), before.complete)
-    data = {"units": held.units, "complete": held.complete}
     owner = os.geteuid(), os.getegid()
-    site.tree.write(Layout.held_file(name), json.dumps(data).encode(), 0o600, *owner)
+    site.tree.write(Layout.held_file(name), text(held), 0o600, *owner)
+
+
+def text(held: Held) -> bytes:
+    """What `remember` writes and `recall` reads."""
+    return json.dumps({"units": held.units, "complete": held.complete}).encode()
 
 
 def forget(site: Site, name: str) -> None:
@@ -60,23 +63,27 @@ def forget(site: Site, name: str) -> None:
     site.tree.remove(Layout.held_file(name))
 
 
-def resume(site: Site, instance: Instance) -> list[str]:
-    """Start what was stopped, without waiting for it; the units.
+def wanted(instance: Instance, held: Held) -> list[str]:
+    """The units to start for what was stopped.
 
-    A daemon that the installed version has in place of another is started, too, when
-    all of them ran. Raises HostError.
+    A daemon that the installed version has in place of another is among them, too, when
+    all of them ran.
     """
+    return [name for name in units.of(instance) if held.complete or name in held.units]
+
+
+def resume(site: Site, instance: Instance) -> list[str]:
+    """Start what was stopped, without waiting for it; the units. Raises HostError."""
     held = recall(site, instance.name)
     if held is None:
         return []
-    now = units.of(instance)
-    wanted = [name for name in now if held.complete or name in held.units]
-    if wanted:
-        states = site.host.states(wanted).values()
+    again = wanted(instance, held)
+    if again:
+        states = site.host.states(again).values()
         running.unstick(site, [state for state in states if not state.runs])
-        site.host.systemctl("start", "--no-block", unit("", instance.name), *wanted)
+        site.host.systemctl("start", "--no-block", unit("", instance.name), *again)
     forget(site, instance.name)
-    return wanted
+    return again
 
 
 def hold(site: Site, name: str, states: Sequence[units.State]) -> None:
@@ -134,12 +141,8 @@ def before_removal(site: Site, prefix: str = "") -> list[str]:
 
 
 def _runs_from(site: Site, name: str, prefix: str) -> bool:
-    """Whether the instance's installation is ``prefix``; yes for one that cannot tell."""
-    try:
-        parameters, _ = expand(site.load(name, secrets=False), site.facts)
-    except InstanceError:
-        return True
-    return prefix in ("", parameters[("installation",)].value)
+    """Whether the instance runs from ``prefix``; yes for one that cannot tell."""
+    return prefix in ("", site.applied_prefix(name) or prefix)
 
 
 def _one(site: Site, name: str, *, ask: bool) -> str:
@@ -149,7 +152,8 @@ def _one(site: Site, name: str, *, ask: bool) -> str:
     states = list(site.host.states(units.applied(site.tree, name)).values())
     active = [state for state in states if not state.at_rest]
     try:
-        instance = site.view(declared)
+        # What runs is what was applied, whatever is declared since.
+        instance = site.view(site.as_applied(declared))
     except InstallationError as error:
         hold(site, name, states)
         return f"stopped: {error.message}; started again when that is back" if active else ""

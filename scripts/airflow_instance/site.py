@@ -20,6 +20,7 @@ from .leaves import Leaves
 from .parameters import expand
 from .plan import Planner
 from .ports import Claim
+from .render import environment
 from .resolve import needed_keys, resolve
 from .tree import Tree
 from .url import LOCAL
@@ -27,12 +28,16 @@ from .url import LOCAL
 
 @dataclass(frozen=True)
 class InstancePlan:
-    """What has to be done for one instance. ``instance`` is None when it is to be absent."""
+    """What has to be done for one instance. ``instance`` is None when it is to be absent.
+
+    ``last`` is what there is to say when it is done.
+    """
 
     name: str
     changes: tuple[Change, ...]
     warnings: tuple[str, ...] = ()
     instance: Instance | None = None
+    last: str = ""
 
 
 @dataclass(frozen=True)
@@ -82,6 +87,20 @@ class Site:
         """The Airflow it runs; raises InstallationError when there is none."""
         parameters, _ = expand(declared, self.facts)
         return find_installation(self.layout, str(parameters[("installation",)].value))
+
+    def applied_prefix(self, name: str) -> str:
+        """The installation that the daemons of ``name`` run from: it was applied with that.
+
+        "" when it never was applied, or that may not be read.
+        """
+        text = self.tree.read(Layout.environment_file(name)) or b""
+        path = environment.parse(text.decode("utf-8", "replace")).get("PATH", "")
+        return path.partition(":")[0].removesuffix("/bin")
+
+    def as_applied(self, declared: Declared) -> Declared:
+        """``declared`` with the installation that its daemons run from."""
+        prefix = self.applied_prefix(declared.name)
+        return declared.with_installation(prefix) if prefix else declared
 
     def view(self, declared: Declared) -> Instance:
         """The instance as it is, nothing made for it. Keys are in it when they may be read."""

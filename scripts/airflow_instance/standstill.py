@@ -7,18 +7,24 @@ from collections.abc import Iterator
 
 from .changes import Systemctl
 from .errors import ConflictError, InstanceError
+from .layout import unit as unit_of
 from .site import Site
 from .stopping import Stop, listed, running_tasks
 
 
 def running(site: Site, name: str) -> tuple[str, ...]:
-    """The units of the instance that are running."""
-    return tuple(
+    """The units of the instance that are running.
+
+    None when no daemon is among them: the unit of the instance as a whole stays active
+    when the daemons were stopped for an upgrade, and stands for nothing then.
+    """
+    found = tuple(
         unit
         for change in site.planner.stops(name)
         if isinstance(change, Systemctl)
         for unit in change.arguments[1:]
     )
+    return found if set(found) - {unit_of("", name)} else ()
 
 
 def require(site: Site, name: str, *, stop: bool, typed: str) -> tuple[str, ...]:

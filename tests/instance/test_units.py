@@ -375,13 +375,21 @@ def test_the_gate_knows_the_schema(
     root: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(heads, "judge", lambda instance, answer: heads.Schema(state))
+    judged = []
+
+    def judge(instance: Instance, answer: object) -> heads.Schema:
+        judged.append(instance.installation.prefix)
+        return heads.Schema(state)
+
+    monkeypatch.setattr(heads, "judge", judge)
     gate.bin_dir = Path("/usr/lib/airflow/bin")
     with pytest.raises(prestart.Refused, match=message):
         prestart.Gate.schema(gate)
     # Declared for another installation, and not applied: that is not what starts here.
     gate.bin_dir = Path("/usr/lib/airflow-2.1/bin")
-    prestart.Gate.schema(gate)
+    with pytest.raises(prestart.Refused):
+        prestart.Gate.schema(gate)
+    assert judged == ["/usr/lib/airflow", "/usr/lib/airflow-2.1"]
 
 
 def test_the_gate_needs_no_declaration(gate: Gate, root: Path) -> None:

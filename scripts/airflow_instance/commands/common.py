@@ -51,6 +51,8 @@ def carry_out(site: Site, plans: Sequence[InstancePlan], args: argparse.Namespac
             show_changes(plan.name, plan.changes, diff=args.diff, would=args.dry_run)
         if not args.dry_run:
             engine.execute(plan.changes, _silent if args.diff else _teller(plan.name))
+        if plan.last:
+            print(f"{plan.name}: {plan.last}")
 
 
 def _silent(line: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import time
 
-from .. import backups, dumps, heads, held, migration, names
+from .. import backups, dumps, heads, held, migration, moving, names
 from ..backups import Backup
 from ..engine import locked
 from ..errors import AlreadyError, HostError, InstanceError
@@ -38,6 +38,7 @@ def run(site: Site, args: argparse.Namespace) -> int:
     with locked(site.layout, name=name):
         declared = site.load(name)
         instance = site.view(declared)
+        moving.require_applied(site, instance)
         schema = heads.state(site, instance)
         if schema.state == heads.CURRENT:
             raise AlreadyError(f"the database of {name} is as {_airflow(instance)} wants it")
@@ -57,7 +58,7 @@ def run(site: Site, args: argparse.Namespace) -> int:
             _migrate(site, instance, verb, backup)
         resumed = held.resume(site, instance)
         if resumed:
-            print(f"{name}: starting what an upgrade had stopped: {' '.join(resumed)}")
+            print(f"{name}: starting what was stopped before: {' '.join(resumed)}")
     return 0
 
 

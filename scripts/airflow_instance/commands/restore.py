@@ -81,7 +81,7 @@ def _safety(site: Site, name: str) -> Backup | None:
     """A backup of what is there; None when there is nothing."""
     if site.tree.status(site.layout.seen(site.layout.instance_file(name))) is None:
         return None
-    instance = site.view(site.load(name))
+    instance = site.view(site.as_applied(site.load(name)))
     try:
         made = backups.make(site, instance)
     except InstanceError as error:
@@ -123,7 +123,7 @@ def _put_back(site: Site, safety: Backup) -> list[str]:
     """The database as it was; what of it failed."""
     try:
         if safety.dump:
-            old = site.view(site.load(safety.name))
+            old = site.view(site.as_applied(site.load(safety.name)))
             dumps.restore(site, old, safety.path / safety.dump)
     except InstanceError as error:
         return [error.message]
