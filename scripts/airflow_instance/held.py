@@ -1,36 +1,34 @@
 """Daemons that were stopped because they cannot run for now, and are to run again.
 
-When an installation is upgraded, its daemons must not go on with half of the old
-code: those that ran are restarted, unless the database has to be migrated first, which
-is for a person to say, or there is no Airflow any more. Then they are stopped, and what
-ran is written down; `resume` starts it.
+What ran is written down when they are stopped; `resume` starts it, or what does its work
+in the Airflow that is installed then.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from . import declaration, heads, running, units
-from .errors import InstallationError, InstanceError
+from . import declaration, running, units
+from .errors import InstanceError
 from .instance import Instance
 from .layout import Layout, unit
 from .parameters import expand
 from .site import Site
 
-_ANSWER_TIME = 3.0  # seconds that one database may take
-_TIME = 60.0  # and all of them
-
 
 @dataclass(frozen=True)
 class Held:
-    """What ran: the daemons' units, and whether these were all that the instance had."""
+    """What ran: the daemons' units, and whether these were all that the instance had.
+
+    ``had`` are the units of all its daemons, running or not.
+    """
 
     units: tuple[str, ...]
     complete: bool
+    had: tuple[str, ...] = ()
 
 
 def recall(site: Site, name: str) -> Held | None:
@@ -40,8 +38,9 @@ def recall(site: Site, name: str) -> Held | None:
         return None
     try:
         data = json.loads(text)
-        return Held(tuple(map(str, data["units"])), bool(data["complete"]))
-    except (ValueError, KeyError, TypeError):
+        names = [tuple(map(str, data.get(key, ()))) for key in ("units", "had")]
+        return Held(names[0], bool(data["complete"]), names[1]) if names[0] else None
+    except (ValueError, KeyError, TypeError, AttributeError):
         return None
 
 
@@ -49,8 +48,9 @@ def remember(site: Site, name: str, held: Held) -> None:
     """Write down what is to be started again; what was written down before, too."""
     before = recall(site, name)
     if before:
-        held = Held((*dict.fromkeys((*before.units, *held.units)),), before.complete)
-    data = {"units": held.units, "complete": held.complete}
+        names = (*dict.fromkeys((*before.units, *held.units)),)
+        held = Held(names, before.complete, before.had or held.had)
+    data = {"units": held.units, "complete": held.complete, "had": held.had}
     owner = os.geteuid(), os.getegid()
     site.tree.write(Layout.held_file(name), json.dumps(data).encode(), 0o600, *owner)
 
@@ -63,17 +63,18 @@ def forget(site: Site, name: str) -> None:
 def resume(site: Site, instance: Instance) -> list[str]:
     """Start what was stopped, without waiting for it; the units.
 
-    A daemon that the installed version has in place of another is started, too, when
-    all of them ran. Raises HostError.
+    See `units.successors` for what that is in another version. Raises HostError.
     """
     held = recall(site, instance.name)
     if held is None:
         return []
-    now = units.of(instance)
-    wanted = [name for name in now if held.complete or name in held.units]
+    had = held.units if held.complete else held.had or units.of(instance)
+    wanted = units.successors(instance, held.units, had)
     if wanted:
         states = site.host.states(wanted).values()
-        running.unstick(site, [state for state in states if not state.runs])
+        # Of one that is still being stopped systemd knows that it is to be started then.
+        stuck = [state for state in states if not state.runs and state.active != "deactivating"]
+        running.unstick(site, stuck)
         site.host.systemctl("start", "--no-block", unit("", instance.name), *wanted)
     forget(site, instance.name)
     return wanted
@@ -83,27 +84,9 @@ def hold(site: Site, name: str, states: Sequence[units.State]) -> None:
     """Stop the daemons of ``states`` that run, without waiting, and write down which."""
     active = [state.unit for state in states if not state.at_rest]
     if active:
-        remember(site, name, Held(tuple(active), len(active) == len(states)))
+        had = tuple(state.unit for state in states)
+        remember(site, name, Held(tuple(active), len(active) == len(states), had))
         site.host.systemctl("stop", "--no-block", *active)
-
-
-def after_upgrade(site: Site) -> list[str]:
-    """Bring every instance in line with the installation that it finds now.
-
-    What there is to say, a line each. Migrates nothing, waits for no daemon, and asks
-    databases for no more than a minute.
-    """
-    said = []
-    end = time.monotonic() + _TIME
-    names, _, _ = declaration.listed(site.layout)
-    for name in names:
-        try:
-            line = _one(site, name, ask=time.monotonic() < end)
-        except InstanceError as error:
-            line = f"{error}"
-        if line:
-            said.append(f"{name}: {line}")
-    return said
 
 
 def before_removal(site: Site, prefix: str = "") -> list[str]:
@@ -140,56 +123,3 @@ def _runs_from(site: Site, name: str, prefix: str) -> bool:
     except InstanceError:
         return True
     return prefix in ("", parameters[("installation",)].value)
-
-
-def _one(site: Site, name: str, *, ask: bool) -> str:
-    declared = site.load(name, secrets=False)
-    if declared.absent:
-        return ""
-    states = list(site.host.states(units.applied(site.tree, name)).values())
-    active = [state for state in states if not state.at_rest]
-    try:
-        instance = site.view(declared)
-    except InstallationError as error:
-        hold(site, name, states)
-        return f"stopped: {error.message}; started again when that is back" if active else ""
-    changed = installed(instance)
-    old = [state.unit for state in active if state.started < changed]
-    if not old and recall(site, name) is None:
-        return ""
-    # Where a database is not asked, or does not answer, the daemon's start gate asks it.
-    wrong = _wrong(site, instance) if ask else ""
-    if wrong:
-        hold(site, name, states)
-        return wrong
-    if old:
-        site.host.systemctl("try-restart", "--no-block", *old)
-    started = resume(site, instance)
-    words = [("restarted", old), ("started", started)]
-    return "; ".join(
-        f"{verb} {', '.join(map(units.daemon_of, found))}" for verb, found in words if found
-    )
-
-
-def _wrong(site: Site, instance: Instance) -> str:
-    """What its database lacks for the installation; "" when nothing is known to."""
-    schema = heads.state(site, instance, _ANSWER_TIME)
-    if schema.state in (heads.PENDING, heads.FRESH):
-        return f"its database has to be migrated: airflow-instance migrate {instance.name}"
-    if schema.state == heads.AHEAD:
-        return "its database is newer than the Airflow that is installed now"
-    return ""
-
-
-def installed(instance: Instance) -> float:
-    """When the installation was put where it is, in seconds since 1970.
-
-    That is when its files got there, whatever their own dates are: dpkg gives them
-    those of the package.
-    """
-    where = instance.installation
-    times = [
-        path.stat().st_ctime
-        for path in where.packages.glob(f"apache_airflow*-{where.version}.dist-info/*")
-    ]
-    return max(times, default=0.0)
