@@ -24,7 +24,7 @@ from .candidates import locate
 from .choice import Target
 from .errors import ConfigError, UsageError
 from .lockfile import Changes, Lock
-from .paths import Paths, shown, write_text
+from .paths import Paths, shown, write_text, written
 from .versions import Cell, Matrix
 
 _GENERATED = """\
@@ -108,7 +108,7 @@ class _Locking:
         """The root that packages are built in, too: sdists are as they will be there."""
         suite = self.cell.suite
         control = (self.paths.project / "debian" / "control").read_text(encoding="utf-8")
-        own = needs.load(self.directory / "debian.txt", suite.name)
+        own = needs.load(written(self.directory, "debian.txt"), suite.name)
         return roots.root(suite, "buildd", needs.build_root(control, own))
 
     def _build_tools(self, root: Path, target: Target) -> Lock:

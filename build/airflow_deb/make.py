@@ -20,7 +20,7 @@ from . import deb as debian
 from .binary import AIRFLOW, Binary, chosen
 from .container import Spec
 from .errors import DiskError, UsageError
-from .paths import Paths
+from .paths import Paths, written
 from .planning import Plan
 from .record import Record
 from .settings import Settings
@@ -41,7 +41,7 @@ def recipe(paths: Paths, matrix: Matrix, settings: Settings) -> Recipe:
         cell=cell,
         lock=lockfile.load(own / f"{cell.suite.name}.lock"),
         tools=lockfile.load(own / f"{cell.suite.name}-build.lock"),
-        needs=needs.load(own / "debian.txt", cell.suite.name),
+        needs=needs.load(written(own, "debian.txt"), cell.suite.name),
         debian=stage.read_tree(paths.project / "debian"),
         inside=stage.read_tree(paths.project / "build" / "inside"),
         scripts=stage.read_tree(paths.project / "scripts"),

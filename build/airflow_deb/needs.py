@@ -1,4 +1,4 @@
-"""requirements/VERSION/debian.txt: the Debian packages that a version needs.
+"""debian.txt in requirements/VERSION/ (or default/): the Debian packages that a version needs.
 
 One line each, ``KIND PACKAGE [SUITE …]  # reason``: ``build`` is needed in the
 build root; ``depends``, ``recommends`` and ``suggests`` become the package's

@@ -80,6 +80,16 @@ def default() -> Paths:
     return Paths(PROJECT, cache())
 
 
+def written(directory: Path, name: str) -> Path:
+    """The file ``name`` that a version's ``directory`` has, or else requirements/default.
+
+    Most versions need the same of Debian and of build tools: one that needs something
+    else has the whole file of its own.
+    """
+    own = directory / name
+    return own if own.exists() else directory.parent / "default" / name
+
+
 def write_text(path: Path, text: str) -> None:
     """Replace the content of ``path`` by ``text``, atomically."""
     path.parent.mkdir(parents=True, exist_ok=True)

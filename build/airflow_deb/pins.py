@@ -6,6 +6,7 @@ requirements/VERSION/ has up to three such files (none of them is a must):
     constraints.txt  narrows what may be chosen
     build-tools.txt  what sdists are built with
 
+requirements/default/ has those of versions that have none of their own.
 A line is ``name<spec  # reason``. All of this module but `load` is pure.
 """
 
@@ -21,7 +22,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from .errors import ConfigError
-from .paths import shown
+from .paths import shown, written
 
 
 @dataclass(frozen=True)
@@ -48,15 +49,15 @@ class Pins:
 
 
 def load(directory: Path) -> Pins:
-    """The hand-written requirements in ``directory``.
+    """The hand-written requirements of the version that has ``directory``.
 
     Raises ConfigError with file, line and remedy for a line that is malformed,
     has no reason, or names what another line of the file already names.
     """
     return Pins(
-        overrides=_load(directory / "overrides.txt"),
-        constraints=_load(directory / "constraints.txt"),
-        build_tools=_load(directory / "build-tools.txt"),
+        overrides=_load(written(directory, "overrides.txt")),
+        constraints=_load(written(directory, "constraints.txt")),
+        build_tools=_load(written(directory, "build-tools.txt")),
     )
 
 

@@ -18,7 +18,8 @@ from typing import NoReturn
 from .errors import ConfigError, UsageError
 
 _ASSIGNMENT = re.compile(r'^([A-Za-z_][A-Za-z0-9_]*)="([^"$`\\]*)"$')
-_VERSION = re.compile(r"^[0-9]+(\.[0-9]+)+((a|b|rc)[0-9]+)?$")
+_VERSION = re.compile(r"^v([0-9]+(?:_[0-9]+)+(?:(?:a|b|rc)[0-9]+)?)$")
+_FACTS = ("suites", "pythons", "asof", "revision")
 _PYTHON = re.compile(r"^[0-9]+\.[0-9]+$")
 _COMPRESSION = re.compile(r"^(none:0|xz:[0-9]|zstd:([0-9]|1[0-9]))$")
 
@@ -125,7 +126,7 @@ class Matrix:
             if name in fits:
                 raise UsageError(
                     f"Airflow {version} is not built for {name}",
-                    hint=f"add {name} to {_prefix(version)}_suites in {self.path.name}",
+                    hint=f"add {name} to the suites of {_key(version)} in {self.path.name}",
                 )
             raise UsageError(
                 f"Airflow {version} cannot run on {name}, whose Python is {python}",
@@ -149,10 +150,15 @@ def load(path: Path) -> Matrix:
 def parse(text: str, path: Path) -> Matrix:
     """The matrix that ``text``, the content of ``path``, declares."""
     reader = _Reader(text, path)
-    suite_names = reader.words("suites", needed=True)
-    version_names = reader.words("versions", needed=True)
-    suites = {name: _suite(reader, name) for name in suite_names}
-    versions = {name: _version(reader, name, suites) for name in version_names}
+    suites = {name: _suite(reader, name) for name in reader.words("suites", needed=True)}
+    extras = reader.words("extras")
+    keys = [key for key in reader.values if _VERSION.match(key)]
+    if not keys:
+        raise ConfigError(
+            f"{path.name}: there is no version", hint='add a line like v2_11_2="suites=…"'
+        )
+    found = [_version(reader, key, suites, extras) for key in keys]
+    versions = {version.name: version for version in found}
     constraints_url = reader.value(
         "constraints_url", r"(https?://\S+)?", "a URL with {version} and {python}, or nothing"
     )
@@ -172,41 +178,54 @@ def _suite(reader: _Reader, name: str) -> Suite:
     )
 
 
-def _version(reader: _Reader, name: str, suites: dict[str, Suite]) -> Version:
-    if not _VERSION.match(name):
-        reader.fail("versions", f"{name!r} is not a version", "write it like 2.11.2")
-    prefix = _prefix(name)
-    own = reader.words(f"{prefix}_suites", needed=True)
-    pythons = reader.words(f"{prefix}_pythons", needed=True)
+def _version(
+    reader: _Reader, key: str, suites: dict[str, Suite], extras: tuple[str, ...]
+) -> Version:
+    name = key[1:].replace("_", ".")
+    facts = reader.facts(key, _FACTS)
+    own = _listed(reader, key, facts, "suites")
+    pythons = _listed(reader, key, facts, "pythons")
     for python in pythons:
         if not _PYTHON.match(python):
-            reader.fail(f"{prefix}_pythons", f"{python!r} is not a Python line", "write 3.11")
+            reader.fail(key, f"{python!r} is not a Python line", "write pythons=3.11,3.12")
     for suite in own:
         if suite not in suites:
-            reader.fail(
-                f"{prefix}_suites", f"{suite!r} is not a suite here", _nearest(suite, suites)
-            )
+            reader.fail(key, f"{suite!r} is not a suite here", _nearest(suite, suites))
         if suites[suite].python not in pythons:
             fits = [s.name for s in suites.values() if s.python in pythons]
             reader.fail(
-                f"{prefix}_suites",
+                key,
                 f"Airflow {name} cannot run on {suite}, whose Python is {suites[suite].python}",
                 f"suites that fit: {_list(fits) or 'none'}",
             )
-    asof = reader.value(f"{prefix}_asof", r"\d{4}-\d{2}-\d{2}", "a date, like 2021-06-30")
     try:
-        date = datetime.date.fromisoformat(asof)
+        date = datetime.date.fromisoformat(facts.get("asof", ""))
     except ValueError:
-        reader.fail(f"{prefix}_asof", f"{asof!r} is not a date", "write it like 2021-06-30")
+        what = facts.get("asof", "nothing")
+        reader.fail(key, f"asof: {what!r} is not a date", "write it like asof=2021-06-30")
+    revision = facts.get("revision", "1")
+    if not re.fullmatch(r"[1-9][0-9]*", revision):
+        reader.fail(key, f"revision: {revision!r} does not fit", "write a number from 1")
     return Version(
         name=name,
         suites=own,
         pythons=pythons,
-        extras=reader.words(f"{prefix}_extras"),
-        addons=reader.words(f"{prefix}_addons"),
+        extras=extras,
+        addons=reader.words(f"addons_{name.partition('.')[0]}"),
         asof=date,
-        revision=int(reader.value(f"{prefix}_revision", r"[1-9][0-9]*", "a number from 1")),
+        revision=int(revision),
     )
+
+
+def _listed(reader: _Reader, key: str, facts: dict[str, str], fact: str) -> tuple[str, ...]:
+    """A fact of a version that is a list of words, none of them twice."""
+    words = tuple(word for word in facts.get(fact, "").split(",") if word)
+    if not words:
+        reader.fail(key, f"{fact} is missing", f"add {fact}= and at least one")
+    for word in words:
+        if words.count(word) > 1:
+            reader.fail(key, f"{word!r} stands in {fact} twice", "delete one of the two")
+    return words
 
 
 class _Reader:
@@ -265,19 +284,32 @@ class _Reader:
                 self.fail(key, f"{word!r} stands there twice", "delete one of the two")
         return found
 
+    def facts(self, key: str, known: tuple[str, ...]) -> dict[str, str]:
+        """The value of ``key`` as ``fact=value`` words, each one of ``known`` and once."""
+        found: dict[str, str] = {}
+        for word in self.value(key, r".*", "words like suites=bookworm").split():
+            fact, equals, value = word.partition("=")
+            if not equals or fact not in known:
+                near = _nearest(fact, known) or f"write FACT=VALUE, of {_list(known)}"
+                self.fail(key, f"{word!r} is no fact of a version", near)
+            if fact in found:
+                self.fail(key, f"{fact} stands there twice", "delete one of the two")
+            found[fact] = value
+        return found
+
     def finish(self) -> None:
         """Raise ConfigError for a key nobody asked for, the first by line."""
         for key in sorted(self.unread, key=self.lines.__getitem__):
             near = _nearest(key, self.lines.keys() - self.unread)
             self.fail(
                 key,
-                "unknown key, or one of a suite or version that is not listed",
+                "unknown key, or one of a suite that is not listed",
                 near or "delete it",
             )
 
 
-def _prefix(version: str) -> str:
-    return "v" + re.sub(r"[^0-9A-Za-z]", "_", version)
+def _key(version: str) -> str:
+    return "v" + version.replace(".", "_")
 
 
 def _list(names: Iterable[str]) -> str:

@@ -58,6 +58,15 @@ def test_the_files_are_read_by_name(tmp_path: Path) -> None:
     ]
 
 
+def test_a_version_without_a_file_has_the_default_one(tmp_path: Path) -> None:
+    for name, text in (("default", "a==1  # why\n"), ("2.1.0", "b==1  # why\n")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "build-tools.txt").write_text(text)
+    assert [pin.name for pin in pins.load(tmp_path / "2.1.0").build_tools] == ["b"]
+    assert [pin.name for pin in pins.load(tmp_path / "2.2.5").build_tools] == ["a"]
+    assert [pin.place for pin in pins.load(tmp_path / "2.2.5").build_tools]
+
+
 def test_official_constraints_give_way_to_ours() -> None:
     ours = parse("a>=2  # why\nb<3  # why\n", PATH)
     text = "# official\nA==1.0\nb==2.9\nc==5 ; python_version>'3'\n\nd>=1\n"
