@@ -57,6 +57,10 @@ test-package: ## tests that open the built packages
 test-host: ## tests in booted Debian containers with the packages installed
 	@$(PYTEST) tests/host
 
+.PHONY: test-upgrade
+test-upgrade: ## tests in booted Debian that go from one Airflow to the next; needs those packages
+	@$(PYTEST) tests/upgrade
+
 .PHONY: bench
 bench: ## measure beside what we compare ourselves with; needs the built packages
 	@$(BUILDER) --tests tests.bench

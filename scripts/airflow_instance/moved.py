@@ -23,7 +23,8 @@ class Moves:
 
     ``options`` are those that were rendered, by their old spelling; None: there is none
     any more. ``declared`` are those of the declaration itself, ``strange`` those of it
-    that have no name at all. ``gone`` and ``new`` are daemons.
+    that have no name at all; ``shared`` is which of both the site's defaults have. ``gone``
+    and ``new`` are daemons.
     """
 
     old: Version
@@ -31,6 +32,7 @@ class Moves:
     options: tuple[tuple[Option, Option | None], ...] = ()
     declared: tuple[tuple[Option, Option], ...] = ()
     strange: tuple[Option, ...] = ()
+    shared: frozenset[Option] = frozenset()
     gone: tuple[str, ...] = ()
     new: tuple[str, ...] = ()
 
@@ -45,9 +47,15 @@ def of(site: Site, instance: Instance, old: Version) -> Moves:
     version = instance.installation.version
     declared = tuple(respelled(instance.parameters, instance.installation).items())
     unknown = tuple(strange(instance.parameters, instance.installation))
+    defaults = site.layout.seen(site.layout.defaults_file)
+    shared = frozenset(
+        option
+        for option in (*dict(declared), *unknown)
+        if instance.parameters[("airflow_config", *option)].origin.startswith(f"{defaults}:")
+    )
     before = _before(site, instance, old)
     if before is None or old.numbers == version.numbers:
-        return Moves(old, instance, declared=declared, strange=unknown)
+        return Moves(old, instance, declared=declared, strange=unknown, shared=shared)
     options: list[tuple[Option, Option | None]] = []
     for row in table().settings:
         was, now = row.option(old), row.option(version)
@@ -60,6 +68,7 @@ def of(site: Site, instance: Instance, old: Version) -> Moves:
         options=tuple(options),
         declared=declared,
         strange=unknown,
+        shared=shared,
         gone=tuple(name for name in daemons[0] if name not in daemons[1]),
         new=tuple(name for name in daemons[1] if name not in daemons[0]),
     )
@@ -101,12 +110,17 @@ def lines(moves: Moves) -> Iterator[str]:
     for daemon in moves.gone:
         if daemon not in instead:
             yield f"{name}:   daemon {daemon} is gone"
-    if moves.declared:
-        which = ", ".join(_spelled(was) for was, _ in moves.declared)
+    renamed = [was for was, _ in moves.declared if was not in moves.shared]
+    if renamed:
+        which = ", ".join(map(_spelled, renamed))
         yield f"{name}: to rename {which} in the declaration, too: {respell(name)}"
     for option in moves.strange:
-        key = f"airflow_config.{option[0]}.{option[1]}"
-        yield f"{name}: to take it out there: airflow-instance set {name} --unset {key}"
+        if option not in moves.shared:
+            key = f"airflow_config.{option[0]}.{option[1]}"
+            yield f"{name}: to take it out there: airflow-instance set {name} --unset {key}"
+    if moves.shared:
+        which = ", ".join(map(_spelled, sorted(moves.shared)))
+        yield f"{name}: in /etc/airflow/defaults.yaml, for all instances: {which}"
 
 
 def respell(name: str) -> str:

@@ -382,6 +382,7 @@ def test_a_rebuild_changes_no_names(host: FakeHost, site: Site) -> None:
 def test_what_is_written_down_survives_other_versions_of_the_tool(
     host: FakeHost, site: Site, root: Path
 ) -> None:
+    """Only what is read of it has to be there."""
     path = root / Layout.target_file("a")[1:]
     data = {"installation": "/usr/lib/airflow/lib/python3.9/x/apache_airflow-2.1.0.dist-info"}
     path.write_text(f"# comment\n{json.dumps(data)}\n")
@@ -389,3 +390,21 @@ def test_what_is_written_down_survives_other_versions_of_the_tool(
     for text in ("", "{", "[]", '{"installation": "/x"}'):
         path.write_text(text)
         assert former.outdated(site.tree, "a", view(site, "a").installation) is None
+
+
+def test_what_the_site_has_for_all_is_changed_there(
+    fake: FakeDatabases, run: Run, swap: Swap, declare: Callable[..., Path], capsys: Capture
+) -> None:
+    text = "airflow_config:\n  core:\n    sql_alchemy_pool_size: 3\n    unheard_of: 1\n"
+    declare("", text, "defaults")
+    assert run("apply", "a") == 0
+    swap("3.3")
+    capsys.readouterr()
+    assert run("migrate", "a", "--dry-run") == 0
+    said = capsys.readouterr().out
+    assert (
+        "a: in /etc/airflow/defaults.yaml, for all instances: "
+        "[core] sql_alchemy_pool_size, [core] unheard_of\n"
+    ) in said
+    assert "--unset airflow_config.core.unheard_of" not in said
+    assert "to rename [core] dag_concurrency in the declaration" in said
