@@ -80,7 +80,8 @@ class History:
 
     def shell(self, command: str) -> Result:
         """Run what apt is told, to its end."""
-        return self.machine.shell(command, check=False, timeout=3600)
+        script = f"export DEBIAN_FRONTEND=noninteractive; {command}"
+        return self.machine.shell(script, check=False, timeout=3600)
 
     def tool(self, *words: str) -> Result:
         """``airflow-instance WORDS``, whatever its status."""
