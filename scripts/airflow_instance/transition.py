@@ -55,16 +55,16 @@ def _one(site: Site, name: str, *, ask: bool) -> str:
     declared = site.load(name, secrets=False)
     if declared.absent:
         return ""
-    states = _states(site, name)
-    active = [state for state in states if not state.at_rest]
+    found = states(site, name)
+    active = [state for state in found if not state.at_rest]
     try:
         instance = site.view(declared)
     except InstallationError as error:
-        held.hold(site, name, states)
+        held.hold(site, name, found)
         return f"stopped: {error.message}; started again when that is back" if active else ""
     old = former.outdated(site.tree, name, instance.installation)
     if old:
-        return _another(site, instance, states, ask=ask)
+        return _another(site, instance, found, ask=ask)
     changed = installed(instance)
     stale = [state.unit for state in active if state.started < changed]
     if not stale and held.recall(site, name) is None:
@@ -72,17 +72,17 @@ def _one(site: Site, name: str, *, ask: bool) -> str:
     # Where a database is not asked, or does not answer, the daemon's start gate asks it.
     wrong = _wrong(site, instance, _schema(site, instance)) if ask else ""
     if wrong:
-        held.hold(site, name, states)
+        held.hold(site, name, found)
         return wrong
     if stale:
         site.host.systemctl("try-restart", "--no-block", *stale)
     return _started([("restarted", stale), ("started", held.resume(site, instance))])
 
 
-def _another(site: Site, instance: Instance, states: Sequence[State], *, ask: bool) -> str:
+def _another(site: Site, instance: Instance, found: Sequence[State], *, ask: bool) -> str:
     """The same of an instance whose files are another Airflow's."""
     name = instance.name
-    held.hold(site, name, states)
+    held.hold(site, name, found)
     try:
         # During an upgrade of Debian its database servers may be away.
         plans, _ = site.plan([name], servers=False)
@@ -104,7 +104,7 @@ def carry_over(
     """
     instance, old = plan.instance, plan.former
     assert instance is not None and old is not None
-    held.hold(site, plan.name, _states(site, plan.name))
+    held.hold(site, plan.name, states(site, plan.name))
     render(site, plan, told)
     said = [f"rendered for Airflow {instance.installation.version}{_count(site, instance, old)}"]
     # Where nothing can be started, nobody has to know.
@@ -145,7 +145,7 @@ def installed(instance: Instance) -> float:
     return max(times, default=0.0)
 
 
-def _states(site: Site, name: str) -> list[State]:
+def states(site: Site, name: str) -> list[State]:
     """Of all daemons that the instance was given when it was applied."""
     return list(site.host.states(units.applied(site.tree, name)).values())
 

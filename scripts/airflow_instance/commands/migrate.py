@@ -56,6 +56,9 @@ def run(site: Site, args: argparse.Namespace) -> int:
             _preview(instance, schema, units, save=save, render=old is not None)
             _report(moves)
             return 0
+        if old:
+            # Should it fail, the former Airflow is to start it again.
+            held.hold(site, name, transition.states(site, name))
         with standstill(site, name, units):
             if old:
                 instance = _render(site, name)
