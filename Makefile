@@ -2,10 +2,10 @@
 # `make help` lists them; settings are given as NAME=value behind the target.
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
-export VERSION SUITE PACKAGE CONSTRAINTS RESOLVER MIRROR COMPRESS DRY_RUN FAST KEEP NO_WAIT SHELL_ON_FAIL
+export VERSION SUITE PACKAGE CONSTRAINTS RESOLVER FORMAT MIRROR COMPRESS DRY_RUN FAST KEEP NO_WAIT SHELL_ON_FAIL
 
 # The cell that `make test` builds and tests.
-test test-build test-package test-host bench: export VERSION := $(or $(VERSION),2.1.0)
+test test-build test-package test-host test-cell bench: export VERSION := $(or $(VERSION),2.1.0)
 
 BUILDER = build/bootstrap.py
 PYTEST = build/bootstrap.py --tests pytest
@@ -17,6 +17,10 @@ help: ## list the targets and the settings
 .PHONY: deb
 deb: ## build both packages: VERSION= [SUITE= PACKAGE= DRY_RUN=1 FAST=1 COMPRESS=best KEEP=1 SHELL_ON_FAIL=1]
 	@$(BUILDER) deb
+
+.PHONY: matrix
+matrix: ## the cells of versions.sh: locked, built, tested? [VERSION= SUITE= FORMAT=json]
+	@$(BUILDER) matrix
 
 .PHONY: shell
 shell: ## a shell in the container of a build that failed or that KEEP=1 kept: VERSION= [SUITE= PACKAGE=]
@@ -35,7 +39,7 @@ lock-tools: ## bring the locks of the project's own Python tools up to date
 	@$(BUILDER) lock-tools
 
 .PHONY: test
-test: lint test-unit test-build deb test-package test-host ## everything that CI runs, the package it tests included
+test: lint test-unit test-build deb test-package test-host test-modern ## everything that CI runs, the packages it tests included
 
 .PHONY: lint
 lint: ## ruff, mypy, shellcheck
@@ -60,6 +64,22 @@ test-host: ## tests in booted Debian containers with the packages installed
 .PHONY: test-upgrade
 test-upgrade: ## tests in booted Debian that go from one Airflow to the next; needs those packages
 	@$(PYTEST) tests/upgrade
+
+.PHONY: test-cell
+test-cell: ## tests of one cell: VERSION= [SUITE=]
+	@$(PYTEST) tests/package tests/cell
+
+.PHONY: test-modern
+test-modern: export VERSION := 3.3.2
+test-modern: export SUITE := trixie
+test-modern: export FAST := 1
+test-modern: ## the newest cell, built without compression and lintian, through its ring
+	@$(BUILDER) deb
+	@$(PYTEST) tests/cell
+
+.PHONY: test-all
+test-all: ## make test, then make deb and make test-cell for every cell, whatever fails
+	@$(BUILDER) --tests tests.all_cells
 
 .PHONY: bench
 bench: ## measure beside what we compare ourselves with; needs the built packages

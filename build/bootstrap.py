@@ -6,7 +6,9 @@ builder calls (apt-get, as root or through sudo; it says so first) and a
 virtualenv with its locked Python tools, both only when they are missing, and
 then executes ``python -m airflow_deb COMMAND …`` in that virtualenv; with
 ``--tests``, ``python -m COMMAND …`` with pytest, ruff and mypy beside it. The
-command ``tools`` ends when the machine is ready.
+command ``tools`` ends when the machine is ready; ``matrix`` only looks, and needs
+the virtualenv alone. What is said here goes to stderr, so that stdout is the
+command's own.
 
 Standard library only: it is what runs on a machine where nothing of ours is.
 """
@@ -36,6 +38,8 @@ PROGRAMS = {
     "git": "git",
 }
 TEST_PROGRAMS = {"shellcheck": "shellcheck"}
+# The commands that need neither root nor Debian packages.
+LOOKING = (["matrix"],)
 
 
 def missing_packages(tests: bool) -> list[str]:
@@ -65,7 +69,7 @@ def install_packages(packages: list[str]) -> None:
         raise MissingToolError(f"missing Debian packages: {names}", hint=hint)
     if sudo and not may_sudo():
         raise MissingToolError(f"missing Debian packages: {names}", hint=f"as root: {hint}")
-    print(f"airflow-deb: installing Debian packages: {names}", flush=True)
+    print(f"airflow-deb: installing Debian packages: {names}", file=sys.stderr)
     quiet = ["-o", "Dpkg::Use-Pty=0", "-qq", "--no-install-recommends"]
     env = [*sudo, "env", "DEBIAN_FRONTEND=noninteractive"]
     for words in (["apt-get", "update", "-qq"], ["apt-get", "install", "-y", *quiet, *packages]):
@@ -86,16 +90,29 @@ def may_sudo() -> bool:
 
 
 def environment(lock: str) -> Path:
-    """The virtualenv that holds exactly ``lock``, made when it is not there."""
+    """The virtualenv that holds exactly ``lock``, made when it is not there.
+
+    Raises MissingToolError when this python3 cannot make one, AirflowDebError
+    when pip cannot fill it.
+    """
     file = PROJECT / "requirements" / lock
     key = hashlib.sha256(sys.version.encode() + file.read_bytes()).hexdigest()[:16]
     target = paths.cache() / "tools" / key
     if target.is_dir():
         return target
-    print(f"airflow-deb: installing the locked Python tools of {lock}", flush=True)
+    print(f"airflow-deb: installing the locked Python tools of {lock}", file=sys.stderr)
     partial = target.with_suffix(f".partial-{os.getpid()}")
     shutil.rmtree(partial, ignore_errors=True)
-    subprocess.run([sys.executable, "-m", "venv", str(partial)], check=True)
+    made = subprocess.run(
+        [sys.executable, "-m", "venv", str(partial)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
+    )
+    if made.returncode != 0:
+        print(made.stdout.decode(errors="replace"), file=sys.stderr)
+        shutil.rmtree(partial, ignore_errors=True)
+        raise MissingToolError("python3 cannot make a virtualenv", hint="apt install python3-venv")
     pip = [str(partial / "bin" / "python"), "-m", "pip", "install", "--quiet"]
     pip += ["--disable-pip-version-check", "--require-hashes", "--only-binary=:all:"]
     pip += ["--requirement", str(file)]
@@ -124,14 +141,15 @@ def main(arguments: list[str]) -> int:
                 f"this python3 is {sys.version.split()[0]}",
                 hint="the builder needs 3.11 or newer, which Debian 12 has",
             )
-        packages = missing_packages(tests)
+        looking = arguments in LOOKING
+        packages = [] if looking else missing_packages(tests)
         if packages and os.environ.get("DRY_RUN", "") in ("1", "yes"):
             print(f"airflow-deb: would install Debian packages: {' '.join(packages)}")
             print("airflow-deb: the rest of the plan needs them: `make tools` installs them")
             return 0
         if packages:
             install_packages(packages)
-        if os.geteuid() != 0 and not may_sudo():
+        if not looking and os.geteuid() != 0 and not may_sudo():
             raise MissingToolError(
                 "the builder makes mounts and containers, which needs root",
                 hint="run it as root, or as a user who may sudo",

@@ -21,6 +21,7 @@ Settings, as NAME=value behind the target:
   MIRROR         the Debian mirror to make roots from; without it mmdebstrap's default
   CONSTRAINTS    for lock: Airflow's constraints, a file, a URL, or none
   RESOLVER       for lock: uv (default) or pip-tools
+  FORMAT         for matrix: text (default) or json
 
 The cache is in AIRFLOW_DEB_CACHE, or airflow-deb below XDG_CACHE_HOME (~/.cache);
 it may be deleted at any time. The package index and proxies are those that pip's

@@ -171,7 +171,10 @@ def _wheelhouse(
 
 
 def check_disk(paths: Paths, work: Plan) -> None:
-    """Raise DiskError when the cache's disk has not what the build needs."""
+    """Tell what disk the build needs, at most, and what is free.
+
+    Raises DiskError when the cache's disk has not that much.
+    """
     paths.cache.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(paths.cache).free
     if free < work.disk_bytes:
@@ -179,6 +182,7 @@ def check_disk(paths: Paths, work: Plan) -> None:
             f"{paths.cache} has {log.size(free)} free, the build needs {log.size(work.disk_bytes)}",
             hint="make room, or set AIRFLOW_DEB_CACHE to a larger disk",
         )
+    log.info(f"  needs up to {log.size(work.disk_bytes)} of disk, {log.size(free)} are free")
 
 
 def _record(
@@ -198,6 +202,7 @@ def _record(
         installed_kib=debian.installed_size(upper, recipe, binary),
         distributions=len(recipe.lock.files) if binary is AIRFLOW else 0,
         seconds={timing.name.split()[0]: round(timing.seconds, 1) for timing in timings},
+        date=record.now(),
     )
 
 

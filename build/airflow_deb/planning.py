@@ -12,9 +12,11 @@ from .paths import Paths
 from .record import Record
 from .stage import Recipe
 
-# Bytes a build of airflow needs beside its downloads: a root, and for each byte of
-# locked files its copy in the wheelhouse, unpacked, compiled and packed.
+# Bytes a build needs at most. A root; any package's tree, .deb and what lintian unpacks
+# of them, generously; of airflow besides its downloads, for each byte of locked files
+# its copy in the wheelhouse, unpacked, compiled and packed.
 _ROOT_BYTES = 1_000_000_000
+_PACKAGE_BYTES = 20_000_000
 _GROWTH = 6
 
 
@@ -33,7 +35,8 @@ class Plan:
 
     ``todo`` are the packages to build, ``done`` the records of those that are up
     to date. ``fetch`` and ``wheels`` are airflow's only; there are no ``wheels``
-    to tell of without a root either.
+    to tell of without a root either. ``disk_bytes`` is what the cache's disk must
+    have free for it.
     """
 
     recipe: Recipe
@@ -66,7 +69,8 @@ def plan(paths: Paths, recipe: Recipe, uv: Path, wanted: Sequence[Binary] = BINA
         )
     ]
     files = built = None
-    disk = 0 if has_root else _ROOT_BYTES
+    disk = len(todo) * _PACKAGE_BYTES
+    disk += 0 if has_root or not todo else _ROOT_BYTES
     for binary in todo:
         if binary is AIRFLOW:
             files = fetch.plan((recipe.lock, recipe.tools), paths)

@@ -6,6 +6,7 @@ has nothing to do, and so that the state of a cell can be listed.
 
 from __future__ import annotations
 
+import datetime
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,7 +23,7 @@ class Record:
     ``files`` maps each artifact's name to its sha256 and its size in bytes;
     ``installed_kib`` is the package's Installed-Size; ``distributions`` how many
     Python distributions are inside; ``seconds`` the time of each stage that did
-    something.
+    something; ``date`` when it was finished (see `now`).
     """
 
     key: str
@@ -31,6 +32,12 @@ class Record:
     installed_kib: int
     distributions: int
     seconds: dict[str, float]
+    date: str = ""
+
+
+def now() -> str:
+    """This moment in UTC as records have it: ``2026-03-18T09:30:00Z``."""
+    return datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def directory(dist: Path, cell: Cell) -> Path:
@@ -38,10 +45,14 @@ def directory(dist: Path, cell: Cell) -> Path:
     return dist / cell.suite.name
 
 
+def stem(cell: Cell, binary: Binary) -> str:
+    """How the files of ``cell``'s package ``binary`` are called, without .deb or .json."""
+    return f"{binary.name}_{cell.deb_version}_{binary.architecture}"
+
+
 def path(dist: Path, cell: Cell, binary: Binary) -> Path:
     """Where the record of ``cell``'s package ``binary`` is."""
-    name = f"{binary.name}_{cell.deb_version}_{binary.architecture}.json"
-    return directory(dist, cell) / name
+    return directory(dist, cell) / f"{stem(cell, binary)}.json"
 
 
 def load(where: Path) -> Record | None:

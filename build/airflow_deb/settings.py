@@ -26,6 +26,7 @@ class Settings:
     package: str = ""
     constraints: str = ""
     resolver: str = "uv"
+    format: str = "text"
     mirror: str = ""
     compress: str = ""
     dry_run: bool = False
@@ -49,16 +50,14 @@ class Settings:
 
 
 def read(environ: Mapping[str, str] = os.environ) -> Settings:
-    """The settings in ``environ``; UsageError for a flag that is neither 0 nor 1."""
-    resolver = environ.get("RESOLVER") or "uv"
-    if resolver not in ("uv", "pip-tools"):
-        raise UsageError(f"RESOLVER={resolver!r} is not known", hint="write uv or pip-tools")
+    """The settings in ``environ``; UsageError for a value that is none of those there are."""
     return Settings(
         version=environ.get("VERSION", "").strip(),
         suite=environ.get("SUITE", "").strip(),
         package=environ.get("PACKAGE", "").strip(),
         constraints=environ.get("CONSTRAINTS", "").strip(),
-        resolver=resolver,
+        resolver=_one_of(environ, "RESOLVER", "uv", "pip-tools"),
+        format=_one_of(environ, "FORMAT", "text", "json"),
         mirror=environ.get("MIRROR", "").strip(),
         compress=environ.get("COMPRESS", "").strip(),
         dry_run=_flag(environ, "DRY_RUN"),
@@ -66,6 +65,13 @@ def read(environ: Mapping[str, str] = os.environ) -> Settings:
         keep=_flag(environ, "KEEP"),
         wait=not _flag(environ, "NO_WAIT"),
     )
+
+
+def _one_of(environ: Mapping[str, str], name: str, default: str, other: str) -> str:
+    value = environ.get(name, "").strip() or default
+    if value not in (default, other):
+        raise UsageError(f"{name}={value!r} is not known", hint=f"write {default} or {other}")
+    return value
 
 
 def _flag(environ: Mapping[str, str], name: str) -> bool:

@@ -65,6 +65,13 @@ class Instance:
                 place[path[-1]] = leaf.value
         return result
 
+    @property
+    def metrics_path(self) -> str:
+        """Where airflow-exporter, a plugin, has its page; "" when it is not installed."""
+        if not any(self.installation.packages.glob("airflow_exporter-*.dist-info")):
+            return ""
+        return table().metrics_path(self.installation.version)
+
     def effective(self, purpose: str) -> str:
         """What Airflow takes for a purpose of the table: an environment variable is over
         airflow.cfg; "" when there is neither."""

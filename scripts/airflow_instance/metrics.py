@@ -11,13 +11,12 @@ from .instance import Instance
 from .items import AbsentItem, FileItem, Item
 from .layout import Layout
 from .render import header
-from .versions import table
 
 
 def items(instance: Instance) -> Iterable[Item]:
     """The target file, when there is something to scrape."""
     path = Layout.prometheus_file(instance.name)
-    if instance.parameter("monitoring_enabled") and has_exporter(instance):
+    if instance.parameter("monitoring_enabled") and instance.metrics_path:
         yield FileItem(path, (header(instance.name) + targets(instance)).encode("utf-8"))
     else:
         yield AbsentItem(path)
@@ -28,21 +27,13 @@ def retired(name: str) -> Iterable[Item]:
     yield AbsentItem(Layout.prometheus_file(name))
 
 
-def has_exporter(instance: Instance) -> bool:
-    """Whether airflow-exporter is installed, and knows this version of Airflow."""
-    installation = instance.installation
-    return bool(table().metrics_path(installation.version)) and any(
-        installation.packages.glob("airflow_exporter-*.dist-info")
-    )
-
-
 def targets(instance: Instance) -> str:
     """The target, labelled with the instance: several on a host must stay apart."""
     url = urlsplit(web_url(instance))
     labels = {
         "airflow_instance": instance.name,
         "__scheme__": url.scheme,
-        "__metrics_path__": url.path + table().metrics_path(instance.installation.version),
+        "__metrics_path__": url.path + instance.metrics_path,
     }
     lines = [f"- targets: [{quoting.yaml(url.netloc)}]", "  labels:"]
     lines += [f"    {name}: {quoting.yaml(text)}" for name, text in labels.items()]

@@ -30,6 +30,7 @@ DEFAULTS: Mapping[str, object] = {
     "port_range_start": DEFAULT_START,
     "web_access": "login",
     "allow_open_access_beyond_loopback": False,
+    "allow_metrics_beyond_loopback": False,
     "monitoring_enabled": True,
     "watchdog_strikes": 5,
     "statsd_monitoring_enabled": False,

@@ -83,6 +83,7 @@ def resolve(
         warnings=(*declared.warnings, *warnings),
     )
     _check_exposure(instance)
+    _check_metrics(instance)
     _check_executor(instance)
     return instance
 
@@ -257,6 +258,22 @@ def _check_exposure(instance: Instance) -> None:
             "makes everyone who can reach it an Admin",
             hint="bind 127.0.0.1, or set web_access: login, or, when a proxy asks for names, "
             "allow_open_access_beyond_loopback: true",
+        )
+
+
+def _check_metrics(instance: Instance) -> None:
+    """Refuse to show the names of DAGs and tasks to the network: no login is before them."""
+    host = instance.effective("web_host")
+    if (
+        instance.metrics_path
+        and host not in _LOOPBACK
+        and not instance.parameter("allow_metrics_beyond_loopback")
+    ):
+        raise DeclarationError(
+            f"{instance.name}: a web server on {host or 'every address'} shows "
+            f"{instance.metrics_path} to everyone who can reach it",
+            hint="bind 127.0.0.1 and let a proxy answer others, or, when a firewall or a proxy "
+            "keeps them out, set allow_metrics_beyond_loopback: true",
         )
 
 

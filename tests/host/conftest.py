@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests import artifact, expected
+from tests import artifact, expected, tested
 from tests.host.databases import attempts, databases
 from tests.host.lab import Lab
 from tests.host.life import packages
@@ -49,6 +49,11 @@ __all__ = [
 ]
 
 _TIMINGS = pytest.StashKey[list[str]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Write down when the whole ring has passed."""
+    config.pluginmanager.register(tested.Ring(Path(__file__).parent))
 
 
 def pytest_terminal_summary(

@@ -66,11 +66,31 @@ def test_target_file(run: Run, root: Path) -> None:
 
 
 def test_nothing_is_promised_that_is_not_there(run: Run, root: Path) -> None:
-    add_exporter(root, "/usr/lib/airflow-3.3")
     run("create", "a")  # without the exporter
-    run("create", "b", "--installation", "/usr/lib/airflow-3.3")  # which it does not know
     assert targets(root, "a") is None
-    assert targets(root, "b") is None
+
+
+def test_airflow_3_has_its_metrics_at_the_same_place(run: Run, root: Path) -> None:
+    add_exporter(root, "/usr/lib/airflow-3.3")
+    run("create", "a", "--installation", "/usr/lib/airflow-3.3")
+    (mine,) = targets(root, "a")
+    assert mine["labels"]["__metrics_path__"] == "/admin/metrics/"
+
+
+@pytest.mark.parametrize("host", ["10.0.0.1", "0.0.0.0", "::"])
+def test_metrics_are_not_shown_to_the_network(
+    run: Run, root: Path, host: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nobody is asked for a name there. Without the exporter there is nothing to see."""
+    wanted = f"airflow_config.webserver.web_server_host={host}"
+    assert run("create", "without", "--set", wanted) == 0
+    add_exporter(root, "/usr/lib/airflow")
+    assert run("create", "a", "--set", wanted) == 3
+    said = capsys.readouterr().err
+    assert f"a: a web server on {host} shows /admin/metrics/ to everyone" in said
+    assert "allow_metrics_beyond_loopback: true" in said
+    allowed = "allow_metrics_beyond_loopback=true"
+    assert run("create", "a", "--set", wanted, "--set", allowed) == 0
 
 
 def test_instances_may_send_to_the_same_statsd(run: Run) -> None:

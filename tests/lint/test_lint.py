@@ -62,7 +62,7 @@ def test_code_is_formatted() -> None:
 @pytest.mark.parametrize(
     "tree",
     [
-        "build/airflow_deb build/bootstrap.py tests",
+        "build/airflow_deb build/bootstrap.py build/ci tests",
         "build/inside",
         "debian/lib",
         "scripts/airflow_instance",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from packaging.version import Version
 
 from airflow_deb import lockfile, pins, versions
 from airflow_deb.errors import ConfigError
@@ -106,3 +107,6 @@ def test_the_locks_agree_with_what_is_written_beside_them(cell: versions.Cell) -
     for pin in ours.build_tools:
         assert pin.admits(locked[pin.name]), f"{pin.place}: {pin.text}: make lock"
     assert all(file.is_wheel for file in tools.files)
+    named = {pin.name for pin in (*asked, *ours.overrides, *ours.constraints)}
+    early = {name for name, version in packaged.items() if Version(version).is_prerelease}
+    assert early <= named, "write a constraint with its reason for each pre-release"

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
-from airflow_deb import make, planning, record, settings, wheels
+from airflow_deb import log, make, planning, record, roots, settings, wheels
 from airflow_deb.binary import AIRFLOW, BINARIES, INSTANCES, Binary
-from airflow_deb.errors import DiskError
+from airflow_deb.errors import BuildError, DiskError
 from airflow_deb.paths import Paths
 from airflow_deb.record import Record
 from airflow_deb.stage import Recipe
@@ -110,6 +111,38 @@ def test_too_small_a_disk_is_said_before_anything_is_done(
     paths = Paths(tmp_path, tmp_path / "cache")
     with pytest.raises(DiskError, match=r"has 1.0 MB free, the build needs 1\d\d\d MB"):
         make.check_disk(paths, plan(recipe, tmp_path))
+
+
+def test_what_disk_is_needed_is_said_before_anything_is_done(
+    recipe: Recipe,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """By `make deb` itself, with the plan's own figure, and what is free."""
+
+    def broken(*_: object) -> NoReturn:
+        raise BuildError("the first stage")
+
+    usage = shutil.disk_usage(tmp_path)._replace(free=8_000_000_000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+    monkeypatch.setattr(roots, "ensure", broken)
+    monkeypatch.setattr(log, "open_file", lambda _: None)
+    paths = Paths(tmp_path / "project", tmp_path / "cache")
+    work = plan(recipe, tmp_path)
+    with pytest.raises(BuildError, match="the first stage"):
+        make.deb(paths, recipe, tmp_path / "uv", settings.Settings(version="2.1.0"))
+    line = f"  needs up to {log.size(work.disk_bytes)} of disk, 8000 MB are free"
+    said = capsys.readouterr().out.splitlines()
+    assert said.index(line) < next(n for n, text in enumerate(said) if text.startswith("  root"))
+
+
+def test_what_is_built_in_seconds_needs_some_disk_too(recipe: Recipe, tmp_path: Path) -> None:
+    root = roots.root(recipe.cell.suite, "buildd", recipe.build_packages)
+    root.path(Paths(tmp_path / "project", tmp_path / "cache")).mkdir(parents=True)
+    assert 0 < plan(recipe, tmp_path, (INSTANCES,)).disk_bytes < 100_000_000
+    pretend(recipe, tmp_path, INSTANCES)
+    assert plan(recipe, tmp_path, (INSTANCES,)).disk_bytes == 0
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from airflow_deb import record, stage
+from airflow_deb import make, paths, record, stage
 from airflow_deb.binary import AIRFLOW, BINARIES, INSTANCES, Binary
 from airflow_deb.record import Record
 from airflow_deb.stage import Recipe
@@ -174,6 +175,27 @@ def test_a_damaged_record_counts_as_none(tmp_path: Path) -> None:
     for text in ("", "{", "[]", '{"key": "x"}'):
         where.write_text(text)
         assert record.load(where) is None
+
+
+def test_a_record_tells_what_was_built_and_when(recipe: Recipe, tmp_path: Path) -> None:
+    deb = tmp_path / "a.deb"
+    deb.write_bytes(b"deb")
+    control = tmp_path / "build/airflow-2.1.0/debian/airflow-instances/DEBIAN/control"
+    paths.write_text(control, "Package: airflow-instances\nInstalled-Size: 7\n")
+    found = make._record(recipe, INSTANCES, [deb], [], tmp_path)
+    assert (found.package, found.files["a.deb"][1], found.installed_kib) == ("a.deb", 3, 7)
+    date = datetime.datetime.strptime(found.date, "%Y-%m-%dT%H:%M:%S%z")
+    age = datetime.datetime.now(datetime.UTC) - date
+    assert datetime.timedelta(0) <= age < datetime.timedelta(minutes=10)
+
+
+def test_a_record_from_before_there_were_dates_still_counts(tmp_path: Path) -> None:
+    where = tmp_path / "a.json"
+    record.save(where, finished("key"))
+    raw = json.loads(where.read_text())
+    del raw["date"]
+    where.write_text(json.dumps(raw))
+    assert record.load(where) == finished("key")
 
 
 def test_each_package_has_a_record_of_its_own(recipe: Recipe, tmp_path: Path) -> None:

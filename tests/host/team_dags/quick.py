@@ -7,7 +7,13 @@ import inspect
 import os
 
 from airflow import DAG  # type: ignore[import-not-found]
-from airflow.operators.bash import BashOperator  # type: ignore[import-not-found]
+
+try:
+    from airflow.providers.standard.operators.bash import (  # type: ignore[import-not-found]
+        BashOperator,
+    )
+except ImportError:  # before Airflow 3 it was Airflow's own
+    from airflow.operators.bash import BashOperator  # type: ignore[import-not-found]
 
 HOME = os.environ["AIRFLOW_HOME"]
 # The parameter's name changed in Airflow 2.4.

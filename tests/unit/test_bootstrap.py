@@ -1,0 +1,74 @@
+"""What the bootstrap asks of a machine before it becomes the builder."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+import bootstrap
+from airflow_deb.errors import MissingToolError
+
+
+class Became(Exception):
+    """The bootstrap has executed something else in its place."""
+
+
+@pytest.fixture
+def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A machine with nothing of ours, for a user who may not become root."""
+
+    def became(_: Path, words: Sequence[str]) -> None:
+        raise Became(" ".join(words[1:]))
+
+    monkeypatch.setattr(bootstrap, "missing_packages", lambda _: ["mmdebstrap"])
+    monkeypatch.setattr(bootstrap, "may_sudo", lambda: False)
+    monkeypatch.setattr(bootstrap, "environment", lambda _: tmp_path)
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(os, "execv", became)
+    monkeypatch.setenv("PYTHONPATH", "")
+    monkeypatch.delenv("DRY_RUN", raising=False)
+
+
+@pytest.mark.usefixtures("bare")
+def test_matrix_needs_neither_packages_nor_root(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(Became, match="-m airflow_deb matrix"):
+        bootstrap.main(["matrix"])
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.usefixtures("bare")
+@pytest.mark.parametrize("command", [["deb"], ["--tests", "pytest"], ["--tests", "matrix"]])
+def test_everything_else_does(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert bootstrap.main(command) == 4
+    assert "missing Debian packages: mmdebstrap" in capsys.readouterr().err
+
+
+def test_what_the_bootstrap_says_is_not_on_stdout(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Nor what venv and pip say, in a virtualenv that is made just now."""
+
+    def run(words: Sequence[str], **options: object) -> object:
+        assert "stdout" in options
+        if "venv" in words:
+            Path(words[-1]).mkdir(parents=True)
+        return subprocess.CompletedProcess(words, 0, b"", b"")
+
+    monkeypatch.setenv("AIRFLOW_DEB_CACHE", str(tmp_path))
+    monkeypatch.setattr(subprocess, "run", run)
+    assert bootstrap.environment("tools.lock").is_dir()
+    said = capfd.readouterr()
+    assert said.out == ""
+    assert "installing the locked Python tools" in said.err
+
+
+def test_a_python_without_venv_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    failed = subprocess.CompletedProcess([], 1, b"ensurepip is not available", b"")
+    monkeypatch.setenv("AIRFLOW_DEB_CACHE", str(tmp_path))
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: failed)
+    with pytest.raises(MissingToolError, match="apt install python3-venv"):
+        bootstrap.environment("tools.lock")
