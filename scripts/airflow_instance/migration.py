@@ -61,8 +61,8 @@ def last_line(site: Site, path: str) -> str:
     with open(site.layout.real(path), "rb") as file:
         file.seek(max(0, os.fstat(file.fileno()).st_size - 8192))
         lines = file.read().decode("utf-8", "replace").splitlines()
-    # What SQLAlchemy adds behind the error itself.
-    more = ("[SQL:", "[parameters:", "(Background")
+    # What SQLAlchemy and PostgreSQL add behind the error itself.
+    more = ("[SQL:", "[parameters:", "(Background", "CONTEXT:", "DETAIL:", "HINT:")
     said = [line.strip() for line in lines if line.strip() and not line.startswith(more)]
     return said[-1] if said else "it said nothing"
 
@@ -93,7 +93,9 @@ def unfit(site: Site, instance: Instance, schema: Schema) -> tuple[str, str]:
         )
     whose = "a newer Airflow was here, or one too old to be upgraded at once"
     which = "that Airflow"
-    if was is not None:
+    if was is not None and was.numbers == installed.numbers:
+        whose, which = "a newer Airflow has begun to migrate it", "the newer Airflow"
+    elif was is not None:
         which = f"Airflow {was}"
         whose = f"it is of {which}, and no Airflow takes a migration back"
     hint = (

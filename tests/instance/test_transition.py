@@ -309,3 +309,20 @@ def test_what_the_site_has_for_all_is_changed_there(
     ) in said
     assert "--unset airflow_config.core.unheard_of" not in said
     assert "to rename [core] dag_concurrency in the declaration" in said
+
+
+def test_a_migration_that_was_cut_off_is_explained(
+    fake: FakeDatabases, run: Run, root: Path, swap: Swap, capsys: Capture
+) -> None:
+    newer(root, "3.3")
+    assert run("backup", "a") == 0
+    swap("3.3")
+    assert run("upgraded") == 0
+    fake.revision["a"] = UNKNOWN
+    swap("3.3")
+    assert run("upgraded") == 0
+    capsys.readouterr()
+    assert run("migrate", "a") == 6
+    said = capsys.readouterr().err
+    assert "a newer Airflow has begun to migrate it; install the newer Airflow again" in said
+    assert "or restore an older backup: airflow-instance restore a 2" in said

@@ -23,6 +23,8 @@ REPORTS = {
     "2.11.2 to 3.3.2": (
         "[webserver] web_server_port is [api] port",
         "[webserver] secret_key is [api] secret_key",
+        "[scheduler] min_file_process_interval is [dag_processor] min_file_process_interval",
+        "[scheduler] dag_dir_list_interval is [dag_processor] refresh_interval",
         "[core] internal_api_secret_key is gone",
         "daemon api-server in place of webserver",
         "daemon dag-processor is new",

@@ -15,6 +15,7 @@ Life = dict[str, Seen]
 
 # Refuses the last step of a migration, when all others are done.
 _BREAK = """
+SET ROLE airflow_analytics;
 CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
   $$ BEGIN RAISE EXCEPTION 'not today'; END $$;
 CREATE TRIGGER refuse BEFORE UPDATE ON alembic_version FOR EACH ROW
