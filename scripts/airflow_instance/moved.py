@@ -65,7 +65,7 @@ def of(site: Site, instance: Instance, old: Version) -> Moves:
     return Moves(
         old,
         instance,
-        options=tuple(options),
+        options=tuple(dict.fromkeys(options)),  # what is rendered for open, and for login
         declared=declared,
         strange=unknown,
         shared=shared,

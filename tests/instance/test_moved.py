@@ -95,6 +95,8 @@ def test_a_rebuild_changes_no_names(host: FakeHost, site: Site) -> None:
     instance = view(site, "a")
     found = moved.of(site, instance, parse("2.11.2"))
     assert (found.options, found.gone, found.new) == ((), (), ())
+    found = moved.of(site, instance, parse("2.1.0"))
+    assert len(found.options) == len(set(found.options)) > 0
 
 
 def test_what_is_written_down_survives_other_versions_of_the_tool(
