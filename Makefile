@@ -61,6 +61,10 @@ test-package: ## tests that open the built packages: [VERSION= SUITE= NAME=]
 test-host: ## tests in booted Debian containers with the packages installed
 	@$(PYTEST) tests/host
 
+.PHONY: test-upgrade
+test-upgrade: ## tests in booted Debian that go from one Airflow to the next; needs those packages
+	@$(PYTEST) tests/upgrade
+
 .PHONY: test-cell
 test-cell: ## tests of one cell: VERSION= [SUITE=]
 	@$(PYTEST) tests/package tests/cell

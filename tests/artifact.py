@@ -56,14 +56,16 @@ def airflow() -> Binary:
     return named(settings.read().name)
 
 
-def find(binary: Binary = AIRFLOW) -> Artifact:
-    """The package ``binary`` of the cell that the environment names.
+def find(binary: Binary = AIRFLOW, version: str = "", suite: str = "") -> Artifact:
+    """The package ``binary`` of ``version`` on ``suite``, or of what the environment names.
 
     Raises UsageError when it is not built, or not completely there.
     """
     places = paths.default()
-    version = os.environ.get("VERSION") or _DEFAULT_VERSION
-    cell = versions.load(places.versions_sh).cell(version, os.environ.get("SUITE", ""))
+    if not version:
+        version = os.environ.get("VERSION") or _DEFAULT_VERSION
+        suite = os.environ.get("SUITE", "")
+    cell = versions.load(places.versions_sh).cell(version, suite)
     where = record.path(places.dist, cell, binary)
     found = record.load(where)
     if found is None or record.current(where, found.key) is None:

@@ -20,6 +20,7 @@ Data flows one way; everything between reading and doing is pure.
     migration, dumps, backups, restoring, standstill   its data: made, changed, kept, brought back
     removal, trees, undo             what goes with an instance, and what is taken back
     units, systemd, running, stopping, prestart, held  its daemons
+    former, moved, transition, respelling              from one Airflow to another
     moving                           from one installation to another
     health/*, watchdog, metrics      whether it lives, and who is told
     doctor/*                         what is wrong with a host, one module for each topic

@@ -21,7 +21,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from . import dumps, heads
+from . import dumps, former, heads
 from .dumps import Stored
 from .errors import HostError, InstanceError
 from .instance import Instance
@@ -93,11 +93,12 @@ def make(site: Site, instance: Instance) -> Backup:
         if schema.state != heads.FRESH:
             files[dump_name] = dumps.dump(site, instance, place / dump_name)
         made = time.time()
+        was = None if schema.state == heads.CURRENT else former.of_database(site.tree, name)
         manifest = {
             "format": _FORMAT,
             "instance": name,
             "made": made,
-            "airflow": str(instance.installation.version),
+            "airflow": str(was or instance.installation.version),
             "database": database_kind(instance.parameters),
             "revisions": list(schema.found),
             "files": {file: asdict(stored) for file, stored in files.items()},

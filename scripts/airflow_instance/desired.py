@@ -155,6 +155,7 @@ def retired(name: str) -> Iterable[Item]:
     """What goes when an instance is to be absent; its home, keys and database stay."""
     yield AbsentItem(Layout.launcher_link(name), LAUNCHER)
     yield AbsentItem(Layout.environment_file(name))
+    yield AbsentItem(Layout.former_file(name))
     for daemon in ("", *(daemon.name for daemon in table().daemons)):
         yield AbsentItem(Layout.drop_in(daemon, name), kind=DROP_IN)
     yield EnabledItem(unit("", name), ALL_INSTANCES, enabled=False, now=False)

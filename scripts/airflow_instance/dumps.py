@@ -105,9 +105,8 @@ def restore(site: Site, instance: Instance, path: Path) -> None:
 
 
 def _launch(site: Site, instance: Instance, verb: str) -> launch.Launch:
-    option = table().option("database_url", instance.installation.version)
-    assert option is not None  # every version has a database
-    command = [_PYTHON, "-I", "-c", _RUN, _PACKAGES, verb, *option]
+    options = table().spellings("database_url", instance.installation.version)
+    command = [_PYTHON, "-I", "-c", _RUN, _PACKAGES, verb, *map(".".join, options)]
     return launch.plan(site, instance.name, command, ["airflow-instance", "backup", instance.name])
 
 

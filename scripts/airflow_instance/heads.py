@@ -12,6 +12,7 @@ import functools
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from . import probe
 from .errors import InstallationError
@@ -109,9 +110,25 @@ def revisions(installation: Installation, row: Migrations) -> Revisions:
 
     Raises InstallationError when Airflow itself has none.
     """
+    known, followed = _read(installation.packages / row.directory)
+    if not known and not row.optional:
+        raise InstallationError(
+            f"{installation.packages / row.directory} has no migrations",
+            hint="reinstall the package",
+        )
+    return Revisions(frozenset(known), frozenset(known - followed))
+
+
+def known_in(directory: Path) -> frozenset[str]:
+    """The revisions of the migrations in a directory."""
+    return frozenset(_read(directory)[0])
+
+
+def _read(directory: Path) -> tuple[set[str], set[str]]:
+    """The revisions of a directory's migrations, and those that another one follows."""
     known: set[str] = set()
     followed: set[str] = set()
-    for path in (installation.packages / row.directory).glob("*.py"):
+    for path in directory.glob("*.py"):
         try:
             text = path.read_text("utf-8")
         except (OSError, UnicodeDecodeError):
@@ -119,12 +136,7 @@ def revisions(installation: Installation, row: Migrations) -> Revisions:
         for name, value in _ASSIGNED.findall(text):
             words = _words(value)
             (known if name == "revision" else followed).update(words)
-    if not known and not row.optional:
-        raise InstallationError(
-            f"{installation.packages / row.directory} has no migrations",
-            hint="reinstall the package",
-        )
-    return Revisions(frozenset(known), frozenset(known - followed))
+    return known, followed
 
 
 def _words(text: str) -> tuple[str, ...]:

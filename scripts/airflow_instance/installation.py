@@ -37,6 +37,16 @@ class Installation:
         """The airflow command."""
         return f"{self.prefix}/bin/airflow"
 
+    @property
+    def seen_packages(self) -> str:
+        """Its site-packages, as instances see them."""
+        return f"{self.prefix}/lib/{self.packages.parent.name}/{self.packages.name}"
+
+    @property
+    def metadata(self) -> str:
+        """Airflow's own dist-info there: another one is another Airflow."""
+        return f"{self.seen_packages}/apache_airflow-{self.version}.dist-info"
+
 
 def find(layout: Layout, prefix: str) -> Installation:
     """The Airflow in ``prefix``.

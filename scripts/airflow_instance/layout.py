@@ -194,6 +194,11 @@ class Layout(NamedTuple):
         """What of an instance was stopped, to be started again when it can be."""
         return f"/var/lib/airflow-instances/held/{name}.json"
 
+    @staticmethod
+    def former_file(name: str) -> str:
+        """Which Airflow an instance's database is of, while another one is installed."""
+        return f"/var/lib/airflow-instances/former/{name}"
+
     def dropped_dir(self, name: str, stamp: str) -> str:
         """Where `drop` puts the declarations of an instance."""
         return f"/var/lib/airflow-instances/dropped/{name}-{stamp}"

@@ -45,6 +45,23 @@ def user_options(
     return options, warnings
 
 
+def respelled(parameters: Leaves, installation: Installation) -> dict[Option, Option]:
+    """What of airflow_config is in another version's spelling, and the installed one's."""
+    given = {(p[1], p[2]) for p in parameters if p[0] == "airflow_config" and len(p) == 3}
+    found = {option: _current(option, installation) for option in sorted(given)}
+    return {old: new for old, new in found.items() if new and new not in given}
+
+
+def strange(parameters: Leaves, installation: Installation) -> list[Option]:
+    """What of airflow_config the installed version has under no name."""
+    given = {(p[1], p[2]): leaf for p, leaf in parameters.items() if p[0] == "airflow_config"}
+    return [
+        option
+        for option, leaf in given.items()
+        if _current(option, installation) is None and _unknown(option, leaf, installation)
+    ]
+
+
 def _name(option: Option) -> str:
     return f"[{option[0]}] {option[1]}"
 
@@ -61,7 +78,13 @@ def _current(option: Option, installation: Installation) -> Option | None:
             return None
         if right and option in row.options() and not _is_known(option, installation):
             return right
-    return None
+    # What is not in our table Airflow may say itself.
+    known = known_options(installation)
+    return (
+        renamed_options(installation).get(option)
+        if known and not _is_known(option, installation)
+        else None
+    )
 
 
 def _unknown(option: Option, leaf: Leaf, installation: Installation) -> list[str]:
@@ -78,10 +101,7 @@ def _unknown(option: Option, leaf: Leaf, installation: Installation) -> list[str
     ):
         return []
     message = f"{leaf.origin}: Airflow {installation.version} has no option {_name(option)}"
-    renamed = renamed_options(installation).get(option)
     elsewhere = sorted(other for other, names in known.items() if name.lower() in names)
-    if renamed:
-        return [f"{message}; it is {_name(renamed)} now"]
     if elsewhere:
         places = " or ".join(f"[{other}]" for other in elsewhere[:3])
         return [f"{message}; there is one in {places}"]

@@ -37,6 +37,7 @@ FILES = (
     ("/var/backups/airflow-instances/NAME/", "its backups, 0700, kept when it is dropped"),
     ("/var/log/airflow-instances/NAME-migrate.log", "what Airflow printed of its database"),
     ("/var/lib/airflow-instances/dropped/", "the declarations of instances that were dropped"),
+    ("/var/lib/airflow-instances/former/NAME", "whose the database is, until it is migrated"),
     ("/var/lib/airflow-instances/rotated/", "keys that rotate-keys has replaced, 0700"),
 )
 PLACEHOLDERS = (*placeholders.HOST, *placeholders.ORDER, *placeholders.IN_URL)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from . import asuser, database, heads, launch
+from . import asuser, backups, database, former, heads, launch
 from .errors import ConflictError, HostError, InstanceError
 from .heads import Schema
 from .instance import Instance
@@ -61,27 +61,59 @@ def last_line(site: Site, path: str) -> str:
     with open(site.layout.real(path), "rb") as file:
         file.seek(max(0, os.fstat(file.fileno()).st_size - 8192))
         lines = file.read().decode("utf-8", "replace").splitlines()
-    # What SQLAlchemy adds behind the error itself.
-    more = ("[SQL:", "[parameters:", "(Background")
+    # What SQLAlchemy and PostgreSQL add behind the error itself.
+    more = ("[SQL:", "[parameters:", "(Background", "CONTEXT:", "DETAIL:", "HINT:")
     said = [line.strip() for line in lines if line.strip() and not line.startswith(more)]
     return said[-1] if said else "it said nothing"
 
 
 def explain(site: Site, instance: Instance, schema: Schema) -> InstanceError:
     """What to say of a database that cannot be worked with as it is."""
-    name, version = instance.name, instance.installation.version
+    name = instance.name
     if schema.state == heads.UNREACHABLE:
         hint = f"see db_host, db_user and db_password in airflow-instance show {name}"
         if "sqlite" not in instance.conditions and database.item(instance) is None:
             hint += f"; on that server its administrator has to run: {database.advice(instance)}"
         return HostError(f"{name}: the database cannot be reached: {schema.reason}", hint=hint)
+    message, hint = unfit(site, instance, schema)
+    return ConflictError(f"{name}: {message}", hint=hint)
+
+
+def unfit(site: Site, instance: Instance, schema: Schema) -> tuple[str, str]:
+    """Why an installation can do nothing with a database that is ahead, and the remedy."""
+    name, installed = instance.name, instance.installation.version
     unknown = ", ".join(sorted(set(schema.found) - known_to(instance)))
-    return ConflictError(
-        f"{name}: Airflow {version} does not know the database's revision {unknown}: a newer "
-        "Airflow was here, or one too old to be upgraded at once",
-        hint=f"install that Airflow again{_who_knows(site, instance, schema)}, or restore an older "
-        f"backup: airflow-instance backup --list {name}",
+    what = f"Airflow {installed} does not know the database's revision {unknown}"
+    was = former.of_database(site.tree, name)
+    if was is not None and was.numbers < installed.numbers:
+        return (
+            f"{what}, which is of Airflow {was}: too old to be brought up at once",
+            f"install Airflow {was} again{_who_knows(site, instance, schema)}, or one between, "
+            f"and airflow-instance migrate {name}; then the newer one",
+        )
+    whose = "a newer Airflow was here, or one too old to be upgraded at once"
+    which = "that Airflow"
+    if was is not None and was.numbers == installed.numbers:
+        whose, which = "a newer Airflow has begun to migrate it", "the newer Airflow"
+    elif was is not None:
+        which = f"Airflow {was}"
+        whose = f"it is of {which}, and no Airflow takes a migration back"
+    hint = (
+        f"install {which} again{_who_knows(site, instance, schema)}, or restore an older backup: "
     )
+    return f"{what}: {whose}", hint + _older(site, instance)
+
+
+def _older(site: Site, instance: Instance) -> str:
+    """The command for the newest backup that the installation can work with."""
+    known = known_to(instance)
+    for backup in reversed(backups.listed(site.layout, instance.name)):
+        if backup.revisions and set(backup.revisions) <= known:
+            return (
+                f"airflow-instance restore {instance.name} {backup.stamp} "
+                f"(of Airflow {backup.airflow}; what was done since is lost)"
+            )
+    return f"airflow-instance backup --list {instance.name}"
 
 
 def known_to(instance: Instance) -> frozenset[str]:

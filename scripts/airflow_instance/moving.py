@@ -74,11 +74,12 @@ def _moved(site: Site, planned: InstancePlan) -> InstancePlan:
             hint=f"airflow-instance stop {name}, do this again, then restore --database-only what "
             f"was saved before it was migrated: airflow-instance backup --list {name}",
         )
-    everything = waiting or Held((), complete=len(active) == len(states))
-    kept = Held((*dict.fromkeys((*everything.units, *active)),), everything.complete)
+    kept = held.together(waiting, held.of(states))
     ready = schema.state in (heads.CURRENT, heads.UNREACHABLE)
     own = {unit("", name), *units.every(name)}
     others = [c for c in planned.changes if not (isinstance(c, Systemctl) and _are(c, own))]
+    if schema.state == heads.CURRENT:
+        others = _unremembered(site, name, others)
     return replace(
         planned,
         changes=(
@@ -86,8 +87,16 @@ def _moved(site: Site, planned: InstancePlan) -> InstancePlan:
             *others,
             *(_start(instance, kept) if ready else ()),
         ),
+        former=None,
         last="" if ready else _next(instance, schema),
     )
+
+
+def _unremembered(site: Site, name: str, changes: Sequence[Change]) -> list[Change]:
+    """``changes`` without a memory of whose the database was: it is as it is wanted."""
+    path = Layout.former_file(name)
+    found = [c for c in changes if not (isinstance(c, WriteFile) and c.path == path)]
+    return [*found, Remove(path)] if site.tree.status(path) else found
 
 
 def _are(change: Systemctl, own: set[str]) -> bool:

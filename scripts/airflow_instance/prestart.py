@@ -20,7 +20,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import heads, installation, probe
+from . import former, heads, installation, probe
 from .errors import InstallationError, InstanceError
 from .layout import CONFIG_FILE, package_of
 from .site import Site
@@ -119,6 +119,7 @@ class Gate:
             self.say(f"failed {len(failures)} times lately: starting again in {seconds} s")
             self.clock.sleep(seconds)
         configuration(self.home, self.bin_dir)
+        self.version()
         if not database:
             return
         answers: list[probe.Answer] = []
@@ -133,6 +134,15 @@ class Gate:
             self.remember_waiting()
             raise
         self.schema()
+
+    def version(self) -> None:
+        """Raise Refused unless what was rendered is for the Airflow that is there."""
+        path = former.rendered_for(self.site.tree, self.name)
+        if path and not self.site.layout.real(path).is_dir():
+            raise Refused(
+                f"its files were rendered for another Airflow than the one that is installed; "
+                f"sudo airflow-instance migrate {self.name}"
+            )
 
     def say(self, text: str) -> None:
         print(text, file=sys.stderr, flush=True)

@@ -64,9 +64,8 @@ def question(
     installation: Installation, queries: Mapping[str, str], timeout: float
 ) -> tuple[list[str], str]:
     """The command that asks, for the service user, and what it has to read."""
-    option = table().option("database_url", installation.version)
-    assert option is not None  # every version has a database
-    request = {"section": option[0], "key": option[1], "timeout": timeout, "queries": dict(queries)}
+    options = table().spellings("database_url", installation.version)
+    request = {"options": options, "timeout": timeout, "queries": dict(queries)}
     return [f"{installation.bin_dir}/python", "-I", str(_SCRIPT)], json.dumps(request)
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from . import backups, document, dumps, edit, keys, migration, ports, quoting
 from .backups import Backup
 from .changes import Change, Remove, WriteFile
-from .errors import ConflictError, DeclarationError
+from .errors import ConflictError, DeclarationError, InstallationError
 from .instance import Instance
 from .leaves import Path
 from .parameters import database_kind, url_templates
 from .site import InstancePlan, Site
+from .versions import Version, parse
 
 _MODES = {"instance.yaml": 0o644, "secrets.yaml": 0o600, "keys.yaml": 0o600, "ports.yaml": 0o644}
 # What a copy cannot have, because the original has it.
@@ -33,12 +34,25 @@ def fitting(plan: InstancePlan, backup: Backup) -> Instance:
         )
     unknown = set(backup.revisions) - migration.known_to(instance)
     if unknown:
+        hint = f"install Airflow {backup.airflow} or newer first"
+        if _too_old(backup, instance.installation.version):
+            hint = (
+                f"install Airflow {backup.airflow} again, or one between that can bring it up to "
+                f"{instance.installation.version}, restore, migrate, and go on from there"
+            )
         raise ConflictError(
             f"the backup is of Airflow {backup.airflow}, whose database Airflow "
             f"{instance.installation.version} does not know ({', '.join(sorted(unknown))})",
-            hint=f"install Airflow {backup.airflow} or newer first",
+            hint=hint,
         )
     return instance
+
+
+def _too_old(backup: Backup, installed: Version) -> bool:
+    try:
+        return parse(backup.airflow).numbers < installed.numbers
+    except InstallationError:
+        return False
 
 
 def config(site: Site, backup: Backup) -> list[Change]:

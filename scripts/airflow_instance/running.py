@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from . import heads, probe, units
+from . import former, heads, probe, units
 from .errors import ConflictError, HostError, InstanceError, UsageError
 from .health.declare import web_url
 from .instance import Instance
@@ -85,6 +85,14 @@ def check_startable(site: Site, instance: Instance) -> str:
         raise HostError("there is no systemd here to start units")
     if instance.parameter("start") == "disabled":
         raise ConflictError(f"{name} is disabled", hint=f"airflow-instance enable {name}")
+    old = former.outdated(site.tree, name, instance.installation)
+    if old:
+        was = former.label(old, instance.installation)
+        raise ConflictError(
+            f"{name} is rendered for {was}, and Airflow {instance.installation.version} is "
+            "installed",
+            hint=f"airflow-instance migrate {name}",
+        )
     schema = heads.state(site, instance)
     if schema.state == heads.FRESH:
         raise ConflictError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from . import declaration, desired, host, keys, ports
+from . import declaration, desired, former, host, keys, ports
 from .changes import Change
 from .declaration import Declared
 from .errors import ConflictError, InstanceError, raise_all
@@ -14,7 +14,7 @@ from .host import Host
 from .installation import Installation
 from .installation import find as find_installation
 from .instance import Instance
-from .items import DirectoryItem, FileItem, Item
+from .items import DatabaseItem, DirectoryItem, FileItem, Item
 from .layout import Layout
 from .leaves import Leaves
 from .parameters import expand
@@ -24,19 +24,23 @@ from .render import environment
 from .resolve import needed_keys, resolve
 from .tree import Tree
 from .url import LOCAL
+from .versions import Version
 
 
 @dataclass(frozen=True)
 class InstancePlan:
     """What has to be done for one instance. ``instance`` is None when it is to be absent.
 
-    ``last`` is what there is to say when it is done.
+    ``former`` is the Airflow that its files were rendered for, when another is installed
+    and `transition.carry_over` is to see to it. ``last`` is what there is to say when it
+    is done.
     """
 
     name: str
     changes: tuple[Change, ...]
     warnings: tuple[str, ...] = ()
     instance: Instance | None = None
+    former: Version | None = None
     last: str = ""
 
 
@@ -115,11 +119,15 @@ class Site:
 
     # Planning.
 
-    def plan(self, wanted: Sequence[str] = ()) -> tuple[list[InstancePlan], list[str]]:
+    def plan(
+        self, wanted: Sequence[str] = (), *, servers: bool = True, applied: bool = False
+    ) -> tuple[list[InstancePlan], list[str]]:
         """What makes ``wanted``, or all instances, as they are declared; and warnings.
 
         Everything is checked before anything is returned: one malformed file among
-        those wanted, and there is no plan.
+        those wanted, and there is no plan. Without ``servers`` nobody asks this host's
+        database servers, which may be away. ``applied`` keeps each with the installation
+        that its daemons run from, whatever is declared since.
 
         Raises what `declaration.load_all`, `resolve` and `Planner.plan` raise.
         """
@@ -130,7 +138,8 @@ class Site:
         problems: list[InstanceError] = []
         for declared in loaded:
             try:
-                plans.append(self._plan(declared))
+                kept = self.as_applied(declared) if applied else declared
+                plans.append(self._plan(kept, servers=servers))
             except InstanceError as error:
                 problems.append(error)
         raise_all(problems)
@@ -141,14 +150,20 @@ class Site:
         changes = self.planner.plan(desired.retired_items(name))
         return [*self.planner.stops(name), *self.planner.in_order(name, (), changes)]
 
-    def _plan(self, declared: Declared) -> InstancePlan:
+    def _plan(self, declared: Declared, *, servers: bool) -> InstancePlan:
         if declared.absent:
             changes = self.retire(declared.name)
             return InstancePlan(declared.name, tuple(changes), declared.warnings)
         instance, made = self._prepare(declared)
-        changes = self.planner.plan([*made, *desired.items(instance)])
+        old = former.outdated(self.tree, declared.name, instance.installation)
+        if old:
+            made.append(former.item(declared.name, old))
+        wanted = [*made, *desired.items(instance)]
+        if not servers:
+            wanted = [item for item in wanted if not isinstance(item, DatabaseItem)]
+        changes = self.planner.plan(wanted)
         changes = self.planner.in_order(instance.name, instance.daemons, changes)
-        return InstancePlan(declared.name, tuple(changes), instance.warnings, instance)
+        return InstancePlan(declared.name, tuple(changes), instance.warnings, instance, old)
 
     def _prepare(self, declared: Declared) -> tuple[Instance, list[Item]]:
         """The instance with keys and ports, and the files that keep these."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from .instance import Instance
@@ -114,6 +114,27 @@ def every(name: str) -> list[str]:
 def applied(tree: Tree, name: str) -> list[str]:
     """The units of the daemons that the instance was given when it was applied."""
     return [u for u in every(name) if tree.status(Layout.unit_drop_in(u)) is not None]
+
+
+def successors(instance: Instance, ran: Collection[str], had: Collection[str]) -> list[str]:
+    """The units of ``instance`` that do now what the units ``ran`` did, of all that it ``had``.
+
+    All of them when all ran; else those that ran, and what is there in place of one that
+    ran in another version.
+    """
+    if set(had) <= set(ran):
+        return of(instance)
+    did = {daemon_of(name) for name in ran}
+    gone = {row.name for row in table().daemons} - {daemon.name for daemon in instance.daemons}
+    # The other way round, too: an older Airflow may be back.
+    before = {old for row in table().daemons if row.name in did & gone for old in row.replaces}
+    found = []
+    for daemon in instance.daemons:
+        name = unit(daemon.name, instance.name)
+        new = name not in had and bool(daemon.replaces & did)
+        if name in ran or new or daemon.name in before:
+            found.append(name)
+    return found
 
 
 def daemon_of(unit_name: str) -> str:

@@ -69,6 +69,7 @@ class Daemon:
     restart_on: frozenset[str]
     job: str = ""
     threshold: str = ""
+    replaces: frozenset[str] = frozenset()
 
     def command(self, version: Version) -> tuple[str, ...]:
         """What airflow is called with."""
@@ -121,6 +122,12 @@ class Table:
 
     def option(self, purpose: str, version: Version) -> Option | None:
         return self.setting(purpose).option(version)
+
+    def spellings(self, purpose: str, version: Version) -> list[Option]:
+        """How ``version`` spells a purpose, then how others do: of files that one may have left."""
+        row = self.setting(purpose)
+        now = row.option(version)
+        return [*([now] if now else []), *sorted(row.options() - {now}, reverse=True)]
 
     def daemons_of(self, version: Version, conditions: frozenset[str]) -> tuple[Daemon, ...]:
         """The processes that an instance of ``version`` has under ``conditions``."""
@@ -233,6 +240,7 @@ def table() -> Table:
             restart_on=frozenset(row["restart_on"]),
             job=row.get("job", ""),
             threshold=row.get("threshold", ""),
+            replaces=frozenset(row.get("replaces", ())),
         )
         for name, row in data["daemons"].items()
     )

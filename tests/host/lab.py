@@ -74,6 +74,7 @@ class Lab:
         self.expected = expected
         self._places = places
         self._name = f"airflow-{name}-{artifact.cell.name}"
+        self._packages = artifact.directory
         self._scratch = places.run(f"tests/{artifact.cell.name}/{name}")
         # A scenario that waits for another keeps its place; it was begun after that one.
         self._pool = ThreadPoolExecutor(_places())
@@ -140,11 +141,15 @@ class Lab:
         spec = self._spec(f"layer-{name}", under)
         names = " ".join(packages)
         container.prepare(spec)
-        fetch = f"apt-get --quiet update; {APT} install --download-only {names}"
-        container.again(replace(spec, network=True), ["sh", "-euc", fetch])
+        self._fetch(spec, f"{APT} install --download-only {names}")
         script = _INSTALL_IDLE if idle else f'{APT} install "$@"; apt-get clean'
         container.again(spec, ["sh", "-euc", script, "install", *packages])
         return (spec.upper, *under)
+
+    def _fetch(self, spec: Spec, command: str) -> None:
+        """Have apt update its lists, and run ``command``, with the network."""
+        script = f"apt-get --quiet update; {command}"
+        container.again(replace(spec, network=True), ["sh", "-euc", script])
 
     def machine(self, name: str, layers: tuple[Path, ...]) -> Machine:
         """A machine booted from ``layers``, with the user and the tests' files in it.
@@ -186,7 +191,7 @@ class Lab:
             name=f"{self._name}-{name}",
             layers=layers,
             scratch=self._scratch / name,
-            binds=(Bind(self.artifact.directory, PACKAGES),),
+            binds=(Bind(self._packages, PACKAGES),),
             env={"DEBIAN_FRONTEND": "noninteractive"},
         )
 

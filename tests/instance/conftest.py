@@ -61,6 +61,7 @@ def get_provider_info():
 """
 
 Run = Callable[..., int]
+Swap = Callable[[str], None]
 
 
 @pytest.fixture(autouse=True)
@@ -143,6 +144,19 @@ def declare(site: Site) -> Callable[..., Path]:
         return path
 
     return write
+
+
+@pytest.fixture
+def swap(root: Path) -> Swap:
+    """Put another Airflow where the instance's is, as an upgrade of the package does."""
+    place = root / "usr/lib/airflow"
+
+    def put(other: str) -> None:
+        place.rename(root / "usr/lib/.away")
+        (root / f"usr/lib/airflow-{other}").rename(place)
+        (root / "usr/lib/.away").rename(root / f"usr/lib/airflow-{other}")
+
+    return put
 
 
 def snapshot(root: Path) -> dict[str, object]:

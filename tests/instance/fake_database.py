@@ -32,6 +32,7 @@ class FakeDatabases:
         self.content: dict[str, bytes] = {}
         self.unreachable = ""
         self.fails = ""  # what Airflow says before it fails; "" when it does not
+        self.head = HEAD  # what Airflow brings it to
         self.lies = False  # it ends well, and nothing was done
         self.refuses = ""  # what the dumping child says before it fails
         self.ran: list[tuple[str, ...]] = []
@@ -84,7 +85,7 @@ class FakeDatabases:
             os.write(log, f"{self.fails}\n[SQL: SELECT 1]\n".encode())
             return Done(1, "", "")
         if not self.lies:
-            self.revision[name] = HEAD
+            self.revision[name] = self.head
         return Done(0, "", "")
 
     def _dump(self, name: str, out: int) -> Done:

@@ -339,3 +339,28 @@ def test_only_root_and_the_service_user_may_look(
     with pytest.raises(PrivilegeError) as caught:
         child.user(site.layout, found._replace(user=me), "typed words")
     assert str(caught.value) == f"a runs as {me}; sudo -u {me} typed words"
+
+
+def test_a_database_that_is_ahead_is_explained(
+    site: Site, run: Run, root: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    versions = (
+        next(root.glob("usr/lib/airflow/lib/*/site-packages/airflow")) / "migrations/versions"
+    )
+    versions.mkdir(parents=True)
+    (versions / "1.py").write_text("revision = 'a1'\ndown_revision = None\n")
+    (versions / "2.py").write_text("revision = 'b2'\ndown_revision = 'a1'\n")
+    run("create", "a")
+    for revision, status, words in (
+        ("b2", 0, "OK"),
+        ("a1", 1, "the database is of another version; airflow-instance migrate a"),
+        ("c3", 2, "does not know its revision c3: install that again, or restore a backup"),
+    ):
+        found = seen()
+        found["database"]["rows"] = {"revisions alembic_version": [[revision]]}
+        pretend(monkeypatch, lambda *_, found=found: found)
+        capsys.readouterr()
+        assert run("check", "a") == status
+        said = capsys.readouterr().out
+        assert words in said
+        assert PLUGIN.fullmatch(said)

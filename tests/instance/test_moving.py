@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_instance import heads, held, running
+from airflow_instance import heads, held, running, transition
 from airflow_instance.engine import locked
 from airflow_instance.held import Held
 from airflow_instance.instance import Instance
@@ -62,7 +62,7 @@ def test_what_runs_is_stopped_before_any_file_changes_and_started_last(
     monkeypatch.setattr(host, "systemctl", look)
     up(host)
     assert move(run, FORMER) == 0
-    ran = Held(RAN, complete=True)
+    ran = Held(RAN, complete=True, had=RAN)
     assert seen == [
         ("stop", DEFAULT, ran),
         ("daemon-reload", FORMER, ran),
@@ -108,7 +108,7 @@ def test_a_database_that_is_to_be_migrated_keeps_it_stopped(
     assert move(run, FORMER) == 0
     assert host.told == [STOP, RELOAD]
     assert capsys.readouterr().out.endswith("next: airflow-instance migrate a\n")
-    assert held.recall(site, "a") == Held(RAN, complete=True)
+    assert held.recall(site, "a") == Held(RAN, complete=True, had=RAN)
     run("ls", "--no-header")
     assert capsys.readouterr().out.split()[4] == "down,held"
     # It thinks better of it, before anything is migrated.
@@ -138,7 +138,7 @@ def test_the_former_one_was_removed_already(
     assert move(run, FORMER) == 0
     assert host.told == [RELOAD]
     assert capsys.readouterr().out.endswith("a: stopped; next: airflow-instance start a\n")
-    assert held.recall(site, "a") == Held(RAN, complete=True)
+    assert held.recall(site, "a") == Held(RAN, complete=True, had=RAN)
     assert run("start", "a") == 6
     assert "airflow-instance migrate a" in capsys.readouterr().err
 
@@ -264,7 +264,7 @@ def test_an_upgrade_restarts_the_instances_of_its_installation_only(
     def installed(instance: Instance) -> float:
         return 2e9 if instance.installation.prefix == new else 0.0
 
-    monkeypatch.setattr(held, "installed", installed)
+    monkeypatch.setattr(transition, "installed", installed)
     new = FORMER
     assert run("upgraded") == 0
     assert host.told == []

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_instance import heads, held, running
+from airflow_instance import heads, held, running, transition
 from airflow_instance.layout import Layout
 from airflow_instance.site import Site
 from airflow_instance.units import State
@@ -19,6 +19,7 @@ from .conftest import Run, snapshot
 from .fakesystemd import SCHEDULER, TRIGGERER, WEB, WHOLE, Database, FakeHost, up
 
 Capture = pytest.CaptureFixture[str]
+ALL = (WEB, SCHEDULER, TRIGGERER)
 
 
 @pytest.fixture
@@ -105,7 +106,7 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     """Say when the installation came; what `up` starts began at 1e9."""
 
     def at(moment: float) -> None:
-        monkeypatch.setattr(held, "installed", lambda instance: moment)
+        monkeypatch.setattr(transition, "installed", lambda instance: moment)
 
     return at
 
@@ -207,7 +208,7 @@ def test_before_a_removal_everything_of_it_stops(
     assert run("upgraded", "--removing") == 0
     assert host.told[-1] == ("stop", WEB, SCHEDULER, TRIGGERER)
     assert "a: stopped" in capsys.readouterr().out
-    assert held.recall(site, "a") == held.Held((WEB, SCHEDULER, TRIGGERER), complete=True)
+    assert held.recall(site, "a") == held.Held(ALL, complete=True, had=ALL)
     # Once more, as dpkg may: what is remembered stays.
     assert run("upgraded", "--removing") == 0
     assert held.recall(site, "a") is not None
@@ -234,4 +235,4 @@ def test_installed_is_when_files_came_not_what_they_say(
     record = packages / "apache_airflow-2.11.2.dist-info/RECORD"
     record.write_text("")
     os.utime(record, (1, 1))
-    assert held.installed(running.view(site, "a")) == record.stat().st_ctime
+    assert transition.installed(running.view(site, "a")) == record.stat().st_ctime

@@ -111,7 +111,12 @@ def lint(site: Site, prefix: str, **options: object) -> tuple[set[tuple[str, str
         ),
         ("-3.3", "scheduler__parsing_processes", "dag_processor.parsing_processes", "rendered"),
         ("", "core__page_size", "core.page_size", "there is one in [webserver]"),
-        ("", "core__remote_logging", "core.remote_logging", "it is [logging] remote_logging now"),
+        (
+            "",
+            "core__remote_logging",
+            "logging.remote_logging",
+            "is [logging] remote_logging in Airflow",
+        ),
         ("", "wbserver__page_sizes", "wbserver.page_sizes", "did you mean [webserver]?"),
         ("", "core__pagesize", "core.pagesize", "did you mean [webserver] page_size?"),
         ("", "celery__worker_concurrency", "celery.worker_concurrency", ""),

@@ -68,6 +68,7 @@ MODULES = (
     "check_keytab",
     "rotate_keys",
     "migrate",
+    "respell",
     "backup",
     "restore",
     "clean_logs",

@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Callable, Iterable, Sequence
 
+from .. import transition
 from ..changes import Change, WriteFile
 from ..engine import Engine
 from ..layout import Layout
@@ -49,8 +50,12 @@ def carry_out(site: Site, plans: Sequence[InstancePlan], args: argparse.Namespac
     for plan in plans:
         if args.dry_run or args.diff:
             show_changes(plan.name, plan.changes, diff=args.diff, would=args.dry_run)
-        if not args.dry_run:
-            engine.execute(plan.changes, _silent if args.diff else _teller(plan.name))
+        told = _silent if args.diff else _teller(plan.name)
+        if not args.dry_run and plan.former and plan.instance:
+            for line in transition.carry_over(site, plan, told):
+                print(f"{plan.name}: {line}")
+        elif not args.dry_run:
+            engine.execute(plan.changes, told)
         if plan.last:
             print(f"{plan.name}: {plan.last}")
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 import argparse
 import time
 
-from .. import backups, dumps, heads, held, migration, moving, names
+from .. import backups, dumps, former, heads, held, migration, moved, moving, names, transition
 from ..backups import Backup
 from ..engine import locked
 from ..errors import AlreadyError, HostError, InstanceError
 from ..heads import Schema
 from ..instance import Instance
+from ..moved import Moves
 from ..site import Site
 from ..standstill import require, standstill
-from ..versions import table
+from ..versions import Version, table
 from . import Command, always
 from .common import add_name, warn
 
@@ -36,12 +37,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(site: Site, args: argparse.Namespace) -> int:
     name = names.check(args.name)
     with locked(site.layout, name=name):
-        declared = site.load(name)
-        instance = site.view(declared)
+        instance = site.view(site.load(name))
         moving.require_applied(site, instance)
+        # Whose files are there, and whose database: both may be of another Airflow.
+        old = former.outdated(site.tree, name, instance.installation)
+        moves = _moves(site, instance, old)
         schema = heads.state(site, instance)
         if schema.state == heads.CURRENT:
-            raise AlreadyError(f"the database of {name} is as {_airflow(instance)} wants it")
+            return _rendered(site, instance, moves, old, dry_run=args.dry_run)
         if schema.state not in (heads.FRESH, heads.PENDING):
             raise migration.explain(site, instance, schema)
         fresh = schema.state == heads.FRESH
@@ -51,15 +54,70 @@ def run(site: Site, args: argparse.Namespace) -> int:
             dumps.file_name(instance)  # or there is no way to
         units = require(site, name, stop=args.stop, typed=f"airflow-instance migrate --stop {name}")
         if args.dry_run:
-            _preview(instance, schema, units, save=save)
+            _preview(instance, schema, units, save=save, render=old is not None)
+            _report(moves)
             return 0
+        if old:
+            # Should it fail, the former Airflow is to start it again.
+            held.hold(site, name, transition.states(site, name))
         with standstill(site, name, units):
+            if old:
+                instance = _render(site, name)
             backup = _back_up(site, instance) if save else None
             _migrate(site, instance, verb, backup)
+            former.forget(site.tree, name)
+        _report(moves)
         resumed = held.resume(site, instance)
         if resumed:
             print(f"{name}: starting what was stopped before: {' '.join(resumed)}")
     return 0
+
+
+def _moves(site: Site, instance: Instance, old: Version | None) -> Moves | None:
+    """What is other than in the Airflow that the database is of."""
+    was = former.of_database(site.tree, instance.name) or old
+    return moved.of(site, instance, was) if was else None
+
+
+def _report(moves: Moves | None) -> None:
+    for line in moved.lines(moves) if moves else ():
+        print(line)
+
+
+def _rendered(
+    site: Site, instance: Instance, moves: Moves | None, old: Version | None, *, dry_run: bool
+) -> int:
+    """For a database that needs nothing: render what another Airflow has left.
+
+    Raises AlreadyError when that is done, too.
+    """
+    name = instance.name
+    if old is None:
+        former.forget(site.tree, name)
+        raise AlreadyError(f"the database of {name} is as {_airflow(instance)} wants it")
+    if dry_run:
+        print(f"{name}: would render it for {_airflow(instance)}, and restart what runs")
+    else:
+        with locked(site.layout):
+            plans, warnings = site.plan([name])
+            warn([*warnings, *plans[0].warnings])
+            for line in transition.carry_over(site, plans[0]):
+                print(f"{name}: {line}")
+            former.forget(site.tree, name)
+    _report(moves)
+    return 0
+
+
+def _render(site: Site, name: str) -> Instance:
+    """Have all files as the installed Airflow wants them; the instance as it is then."""
+    with locked(site.layout):
+        plans, warnings = site.plan([name])
+        warn([*warnings, *plans[0].warnings])
+        transition.render(site, plans[0])
+    instance = plans[0].instance
+    assert instance is not None  # it was there a moment ago
+    print(f"{name}: rendered for {_airflow(instance)}")
+    return instance
 
 
 def _airflow(instance: Instance) -> str:
@@ -70,11 +128,15 @@ def _command(instance: Instance, verb: str) -> str:
     return " ".join(("airflow", *table().database_commands(instance.installation.version)[verb]))
 
 
-def _preview(instance: Instance, schema: Schema, units: tuple[str, ...], *, save: bool) -> None:
+def _preview(
+    instance: Instance, schema: Schema, units: tuple[str, ...], *, save: bool, render: bool
+) -> None:
     name = instance.name
     verb = migration.INIT if schema.state == heads.FRESH else migration.UPGRADE
     if units:
         print(f"{name}: would stop {' '.join(units)}")
+    if render:
+        print(f"{name}: would render it for {_airflow(instance)}")
     if save:
         print(f"{name}: would back it up")
     before, after = ", ".join(schema.found) or "nothing", ", ".join(schema.wanted)
@@ -130,11 +192,14 @@ def _taken_back(
         words = second.message if isinstance(second, InstanceError) else "it was interrupted"
         return HostError(
             f"{why}; putting the database back failed, too: {words}; {name} is stopped",
-            hint=f"once its server works again: {typed}",
+            hint=f"once that is mended: {typed}; it is the database of Airflow {backup.airflow}, "
+            f"for which it may be installed again",
         )
     return HostError(
         f"{why}; the database was put back as it was, and {name} is stopped",
-        hint=f"see {site.layout.migrate_log(name)}; run the older Airflow meanwhile, or {again}; "
+        hint=f"see {site.layout.migrate_log(name)}; {again}; to go on with Airflow "
+        f"{backup.airflow} instead, install its package again, or set --apply installation= to "
+        f"where it still is, which starts what ran; "
         f"the backup stays: {typed}",
     )
 
@@ -143,7 +208,9 @@ COMMAND = Command(
     name="migrate",
     help="make the tables of an instance's database, or bring them up to its Airflow",
     description="Compares the database with the migrations of the installed Airflow. When some "
-    "are pending, it makes a backup, has Airflow run them, and looks whether they were run. When "
+    "are pending, it renders the instance for that Airflow unless that is done, makes a backup, "
+    "has Airflow run them, looks whether they were run, says which options and daemons are other "
+    "ones now, and starts what was stopped before. When "
     "that fails, the old database is put back. A new database is initialised. What Airflow "
     "prints is in /var/log/airflow-instances/NAME-migrate.log. Nothing else runs a migration: "
     "no start, and no upgrade of a package. Exit status 2: it was so already.",

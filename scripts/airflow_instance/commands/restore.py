@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+from dataclasses import replace
 
-from .. import backups, dumps, heads, migration, names, restoring
+from .. import backups, dumps, former, heads, held, migration, names, restoring
 from ..backups import Backup
 from ..changes import Change
 from ..engine import Engine, locked
-from ..errors import ConflictError, InstanceError
+from ..errors import ConflictError, InstallationError, InstanceError
 from ..instance import Instance
 from ..site import InstancePlan, Site
 from ..standstill import require, standstill
 from ..undo import take_back
+from ..versions import parse
 from . import Command, always
 from .common import add_name, show_changes, warn
 from .create import check_launcher
@@ -140,8 +143,22 @@ def _load(site: Site, backup: Backup, instance: Instance) -> None:
 def _report(site: Site, backup: Backup, instance: Instance) -> None:
     schema = heads.state(site, instance)
     print(f"{instance.name}: restored from {backup.stamp}")
+    if schema.state == heads.CURRENT:
+        former.forget(site.tree, instance.name)
+        resumed = held.resume(site, instance)
+        if resumed:
+            print(f"{instance.name}: starting what was stopped before: {' '.join(resumed)}")
+    if schema.state == heads.PENDING:
+        _remember(site, backup, instance)
     if schema.state == heads.PENDING or (schema.state == heads.FRESH and not backup.dump):
         print(f"next: airflow-instance migrate {instance.name}")
+
+
+def _remember(site: Site, backup: Backup, instance: Instance) -> None:
+    """Write down whose the database is that has come back."""
+    with contextlib.suppress(InstallationError):
+        item = former.item(instance.name, parse(backup.airflow))
+        Engine(site.tree, site.host).execute(site.planner.plan([replace(item, once=False)]))
 
 
 def _as_new(site: Site, backup: Backup, new: str, *, dry_run: bool) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 
-from .. import held
+from .. import held, transition
 from ..engine import locked
 from ..site import Site
 from . import Command, always
@@ -28,7 +28,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(site: Site, args: argparse.Namespace) -> int:
     with locked(site.layout):
         if args.removing is None:
-            said = held.after_upgrade(site)
+            said = transition.after_upgrade(site)
         else:
             said = held.before_removal(site, args.removing)
         for line in said:
@@ -39,7 +39,8 @@ def run(site: Site, args: argparse.Namespace) -> int:
 COMMAND = Command(
     name="upgraded",
     help="bring running instances in line with the Airflow that is installed now",
-    description="Called when an Airflow was installed, upgraded or removed. Daemons that run an "
+    description="Called when an Airflow was installed, upgraded or removed. Instances whose files "
+    "are of another version are rendered anew. Daemons that run an "
     "older one are restarted. When their database has to be migrated first, or there is no "
     "Airflow any more, they are stopped, and started again by airflow-instance migrate, or when "
     "it is back. Migrates nothing, and waits for no daemon but with --removing.",

@@ -43,8 +43,8 @@ def target(instance: Instance) -> Target:
         home=instance.home,
         logs=posixpath.normpath(instance.effective("base_log_folder")),
         python=f"{instance.installation.bin_dir}/python",
-        packages=_inside(instance, ""),
-        installation=_inside(instance, f"apache_airflow-{version}.dist-info"),
+        packages=instance.installation.seen_packages,
+        installation=instance.installation.metadata,
         database=database,
         web=web_url(instance) + table().health_path(version),
         hostname=instance.effective("hostname_callable") or table().hostname_callable(version),
@@ -78,14 +78,6 @@ def web_url(instance: Instance) -> str:
     scheme = "https" if instance.effective("web_ssl_cert") else "http"
     below = urlsplit(instance.effective("base_url")).path.rstrip("/")
     return f"{scheme}://{host}:{instance.effective('web_port')}{below}"
-
-
-def _inside(instance: Instance, name: str) -> str:
-    """A path in the installation's site-packages, as the instance sees it."""
-    place = instance.installation
-    return posixpath.join(
-        f"{place.prefix}/lib/{place.packages.parent.name}/{place.packages.name}", name
-    ).rstrip("/")
 
 
 def _seconds(text: str, default: float) -> float:

@@ -93,7 +93,7 @@ def judge(
     """All findings about ``target``. ``states`` is None where there is no systemd."""
     return [
         *_units(target, states),
-        *_database(seen.get("database"), target, limits),
+        *_database(seen.get("database"), target, limits, seen.get("unknown", ())),
         *_beats(target, seen, states, limits),
         *_web(target, seen.get("web"), states, limits),
         *_ticket(target, seen.get("ticket"), limits),
@@ -125,7 +125,10 @@ def _units(target: Target, states: Mapping[str, State] | None) -> Iterator[Findi
 
 
 def _database(
-    found: Mapping[str, Any] | None, target: Target, limits: Mapping[str, Limit]
+    found: Mapping[str, Any] | None,
+    target: Target,
+    limits: Mapping[str, Limit],
+    unknown: Sequence[str] = (),
 ) -> Iterator[Finding]:
     if found is None:
         yield Finding("database", CRITICAL, "the database does not answer")
@@ -144,6 +147,13 @@ def _database(
     remedy = f"airflow-instance migrate {target.name}"
     if target.revisions and not have:
         yield Finding("migration", CRITICAL, f"the database is empty; {remedy}")
+    elif unknown:
+        text = (
+            f"the database is of another Airflow than the one installed, which does not know its "
+            f"revision {', '.join(unknown)}: install that again, or restore a backup; {remedy} "
+            "says more"
+        )
+        yield Finding("migration", CRITICAL, text)
     elif pending:
         yield Finding("migration", WARNING, f"the database is of another version; {remedy}")
 

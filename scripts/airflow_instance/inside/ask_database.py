@@ -2,7 +2,7 @@
 
 Runs on the installation's Python as the service user: the drivers are there, and
 so is the right to read airflow.cfg, where the URL is. Reads a request from
-standard input, {"section", "key", "timeout", "queries": {name: SQL}}, and prints
+standard input, {"options": [[section, key]], "timeout", "queries": {name: SQL}}, and prints
 {"rows": {name: [[…]]}, "errors": {name: text}, "missing": [names of queries whose
 table is not there]}; or {"unreachable": text}. Nothing is written to the database,
 and no message has the URL in it.
@@ -11,11 +11,13 @@ and no message has the URL in it.
 from __future__ import annotations
 
 import configparser
+import contextlib
 import importlib
 import json
 import os
 import sqlite3
 import sys
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
@@ -30,6 +32,17 @@ def url_of(section: str, key: str) -> str:
             parser.read_file(file)
         text = parser.get(section, key).replace("%%", "%")
     return text
+
+
+def first_url(options: Sequence[Sequence[str]]) -> str:
+    """The URL from the first of ``options`` that has one.
+
+    Another Airflow may be installed than airflow.cfg was rendered for.
+    """
+    for section, key in options[:-1]:
+        with contextlib.suppress(configparser.Error):
+            return url_of(section, key)
+    return url_of(*options[-1])
 
 
 def connect(url: str, timeout: float) -> Any:
@@ -121,7 +134,7 @@ def ask(connection: Any, url: str, queries: dict[str, str]) -> dict[str, Any]:
 
 def main() -> None:
     request = json.load(sys.stdin)
-    url = url_of(request["section"], request["key"])
+    url = first_url(request["options"])
     try:
         connection = connect(url, request["timeout"])
     except Exception as error:

@@ -1,10 +1,11 @@
 """Writes an instance's database to standard output, or replaces it from standard input.
 
-    dump_database dump|restore SECTION KEY
+    dump_database dump|restore SECTION.KEY …
 
 Runs as the service user, on Debian's own Python: SQLite is in it, and the servers'
-client programs do the rest. The URL is read from airflow.cfg, as Airflow does (SECTION
-and KEY say where); its password is given to the programs where nobody else can see it.
+client programs do the rest. The URL is read from airflow.cfg, as Airflow does, from the
+first of the options that is there; its password is given to the programs where nobody else
+can see it.
 
 A restore leaves the database as it was when it fails, but for MySQL, where there are
 no transactions over whole tables. Exits with 69, one line on standard error, when
@@ -25,7 +26,7 @@ import tempfile
 from typing import IO, BinaryIO, NoReturn
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
 
-from .ask_database import url_of
+from .ask_database import first_url
 
 UNAVAILABLE = 69
 _SCRATCH = ".airflow-instance-dump-"
@@ -240,8 +241,9 @@ def restore_mysql(parts: SplitResult, source: BinaryIO) -> None:
 
 
 def main() -> None:
-    verb, section, key = sys.argv[-3:]
-    url = url_of(section, key)
+    # Behind -c the first argument is where our package is.
+    verb, *options = sys.argv[2:]
+    url = first_url([option.split(".") for option in options])
     scheme = url.partition(":")[0].partition("+")[0]
     dumping = verb == "dump"
     try:

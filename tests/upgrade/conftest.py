@@ -1,0 +1,48 @@
+"""Fixtures of the upgrade tests: a lab for each pair of cells, made when it is asked for."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from tests import artifact
+from tests.upgrade.lab import UpgradeLab
+
+from airflow_deb import busy, log, paths
+from airflow_deb.errors import AirflowDebError
+
+MakeLab = Callable[[str, str], UpgradeLab]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    call: pytest.CallInfo[None],
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show what a failed command printed, which is not in the error's message."""
+    report = yield
+    error = call.excinfo.value if call.excinfo else None
+    if isinstance(error, AirflowDebError) and error.detail:
+        report.sections.append(("the end of what it printed", error.detail))
+    return report
+
+
+@pytest.fixture(scope="module")
+def make_lab() -> Iterator[MakeLab]:
+    """Make a lab that begins with a version on a suite; at the end of the module it goes."""
+    expected = tomllib.loads((Path(__file__).parent / "site.toml").read_text("utf-8"))
+    places = paths.default()
+    with ExitStack() as stack:
+
+        def make(version: str, suite: str) -> UpgradeLab:
+            found = artifact.find(version=version, suite=suite)
+            log.open_file(places.cache / "logs" / f"{found.cell.name}-upgrade-tests.log")
+            lock = places.run(f"tests/{found.cell.name}-moves.lock")
+            stack.enter_context(busy.hold(lock, f"the upgrade of {found.cell.name}", wait=True))
+            this = UpgradeLab(found, places, expected)
+            stack.callback(this.close)
+            return this
+
+        yield make
