@@ -52,6 +52,12 @@ def test_depends_on_the_suites_python_alone(deb: Deb, artifact: Artifact) -> Non
     ] == []
 
 
+def test_asks_nobody_for_its_own_version(deb: Deb, artifact: Artifact) -> None:
+    """As symbols files that name the version of their own build would have it (krb5's do)."""
+    own = artifact.cell.deb_version
+    assert [name for name, version in deb.relations("Depends").items() if own in version] == []
+
+
 def test_depends_on_what_was_found_by_running(deb: Deb, expectations: dict[str, Any]) -> None:
     """Libraries of compiled modules, and what only an import or a start tells."""
     assert set(expectations["depends"]) - deb.relations("Depends").keys() == set()
