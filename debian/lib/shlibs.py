@@ -111,7 +111,7 @@ def bound(dependency: str) -> str:
     """
     if "${" not in dependency:
         return dependency
-    package = dependency.split()[0]
+    package = dependency.split(maxsplit=1)[0]
     version = subprocess.run(
         ["dpkg-query", "--show", "--showformat=${Version}", package],
         check=True,
