@@ -70,15 +70,15 @@ test-cell: ## tests of one cell: VERSION= [SUITE=]
 	@$(PYTEST) tests/package tests/cell
 
 .PHONY: test-modern
-test-modern: export VERSION := 3.3.2
-test-modern: export SUITE := trixie
-test-modern: export FAST := 1
+test-modern: override export VERSION := 3.3.2
+test-modern: override export SUITE := trixie
+test-modern: override export FAST := 1
 test-modern: ## the newest cell, built without compression and lintian, through its ring
 	@$(BUILDER) deb
 	@$(PYTEST) tests/cell
 
 .PHONY: test-all
-test-all: ## make test, then make deb and make test-cell for every cell, whatever fails
+test-all: ## make test, make deb and make test-cell for every cell, make test-upgrade, whatever fails
 	@$(BUILDER) --tests tests.all_cells
 
 .PHONY: bench
