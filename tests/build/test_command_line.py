@@ -86,7 +86,7 @@ def test_the_plan_is_printed_and_nothing_is_done(checkout: Checkout) -> None:
     ("settings", "status", "said"),
     [
         ({}, 2, "no version was given"),
-        ({"VERSION": "2.1.9"}, 2, "did you mean 2.1.0?"),
+        ({"VERSION": "2.11.3"}, 2, "did you mean 2.11.2?"),
         ({"VERSION": "2.1.0", "SUITE": "bulseye"}, 2, "did you mean bullseye?"),
         ({"VERSION": "2.1.0", "SUITE": "trixie"}, 2, "suites that fit: bullseye"),
         ({"VERSION": "2.1.0", "FAST": "perhaps"}, 2, "FAST='perhaps' is not a switch"),
