@@ -93,6 +93,14 @@ def test_templates_say_what_the_table_says(name: str) -> None:
 # Drop-ins.
 
 
+def test_supervisors_of_tasks_see_each_other(make: Make) -> None:
+    """Those of Airflow 3 are not dumpable, and vanish from a /proc that hides what is not."""
+    new = make("installation: /usr/lib/airflow-3.3\n")
+    assert lines(drop_in(new, "scheduler"), "ProtectProc") == ["default"]
+    assert lines(drop_in(new, "api-server"), "ProtectProc") == []
+    assert lines(drop_in(make(), "scheduler"), "ProtectProc") == []
+
+
 def test_drop_in(make: Make) -> None:
     text = drop_in(make("installation: /usr/lib/airflow-2.1\nservice_user: team\n"), "webserver")
     assert lines(text, "User") == lines(text, "Group") == ["team"]
