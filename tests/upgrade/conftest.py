@@ -31,12 +31,13 @@ def pytest_runtest_makereport(
 
 @pytest.fixture(scope="module")
 def make_lab() -> Iterator[MakeLab]:
-    """Make a lab that begins with a version on a suite; at the end of the module it goes."""
+    """Make a lab that begins with a version on a suite; it goes when another one is made."""
     expected = tomllib.loads((Path(__file__).parent / "site.toml").read_text("utf-8"))
     places = paths.default()
     with ExitStack() as stack:
 
         def make(version: str, suite: str) -> UpgradeLab:
+            stack.close()
             found = artifact.find(version=version, suite=suite)
             log.open_file(places.cache / "logs" / f"{found.cell.name}-upgrade-tests.log")
             lock = places.run(f"tests/{found.cell.name}-moves.lock")
