@@ -47,7 +47,7 @@ lint: ## ruff, mypy, shellcheck
 
 .PHONY: test-unit
 test-unit: ## tests that need neither root nor a network: builder and instance tool
-	@$(PYTEST) tests/unit tests/fetch tests/instance tests/clean_logs
+	@$(PYTEST) tests/unit tests/fetch tests/instance tests/clean_logs tests/programs
 
 .PHONY: test-build
 test-build: ## tests of the builder with real containers and its command line

@@ -2,7 +2,8 @@
 
 LocalExecutor's tasks are processes of the scheduler's unit, and Celery's of the
 worker's. SIGTERM lets both finish what runs and begin nothing new; the unit of a
-SequentialExecutor's scheduler waits for the one task before it (inside/finish_task.py).
+SequentialExecutor's scheduler waits for the one task before it (inside/finish_task.py),
+that of Airflow 3's LocalExecutor ends workers that were forgotten (inside/end_workers.py).
 So stopping is draining, for as long as the unit's TimeoutStopSec= allows; what is still
 there then is killed.
 """

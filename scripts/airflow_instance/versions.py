@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Union, cast
 
 from .errors import InstallationError
@@ -120,7 +120,11 @@ class Table:
     hostname: tuple[tuple[str, str], ...] = ()
     metrics: tuple[tuple[str, str | None], ...] = ()
     encrypted: tuple[Encrypted, ...] = ()
-    sequential: frozenset[str] = frozenset()
+    stops: Mapping[str, tuple[tuple[str, tuple[str, ...]], ...]] = field(default_factory=dict)
+
+    def stop(self, executor: str, version: Version) -> tuple[str, ...]:
+        """What stops a scheduler with ``executor``: a program and lines of [Service], or none."""
+        return cast("tuple[str, ...]", _latest(self.stops.get(executor, ()), version) or ())
 
     def setting(self, purpose: str) -> Setting:
         return next(setting for setting in self.settings if setting.purpose == purpose)
@@ -268,7 +272,10 @@ def table() -> Table:
         health=_by_version(data["health"]),
         hostname=_by_version(data["hostname"]),
         metrics=_by_version(data["metrics"]),
-        sequential=frozenset(data["sequential"]),
+        stops={
+            executor: tuple((since, tuple(lines)) for since, lines in _by_version(row))
+            for executor, row in data["stops"].items()
+        },
         encrypted=tuple(
             Encrypted(row["table"], row["value"], row.get("flag", ""), row.get("since", "2.1"))
             for row in data["encrypted"]

@@ -162,6 +162,9 @@ def test_a_task_of_the_sequential_executor_is_waited_for(make: Make) -> None:
     local = make("db: postgresql\nairflow_config: {core: {executor: LocalExecutor}}\n")
     assert lines(drop_in(local, "scheduler"), "ExecStop") == []
     assert lines(drop_in(make(), "webserver"), "ExecStop") == []
+    new = drop_in(make("db: postgresql\ninstallation: /usr/lib/airflow-3.3\n"), "scheduler")
+    assert lines(new, "ExecStop")[0].endswith("/inside/end_workers.py $MAINPID")
+    assert lines(new, "SuccessExitStatus") == []
 
 
 def test_the_whole_wants_exactly_its_daemons(make: Make) -> None:

@@ -11,7 +11,7 @@ from ..versions import Daemon, table
 from . import header
 from .environment import drop_in
 
-_FINISH = "/usr/share/airflow-instances/airflow_instance/inside/finish_task.py"
+_INSIDE = "/usr/share/airflow-instances/airflow_instance/inside"
 
 
 def daemon(instance: Instance, which: Daemon) -> str:
@@ -21,9 +21,12 @@ def daemon(instance: Instance, which: Daemon) -> str:
     words = [*which.through, instance.installation.airflow, *command]
     text = f"{drop_in(instance)}ExecStart=\nExecStart={' '.join(words)}\n"
     text += "".join(f"{line}\n" for line in which.service(version))
-    if which.name == "scheduler" and _executors(instance) & table().sequential:
-        # SIGTERM would kill the task. This lets it finish, and ends the scheduler then.
-        text += f"ExecStop=/usr/bin/python3 -I {_FINISH} $MAINPID\nSuccessExitStatus=SIGKILL\n"
+    if which.name == "scheduler":
+        for executor in sorted(_executors(instance)):
+            program, *lines = table().stop(executor, version) or ("",)
+            if program:
+                text += f"ExecStop=/usr/bin/python3 -I {_INSIDE}/{program} $MAINPID\n"
+                text += "".join(f"{line}\n" for line in lines)
     return text
 
 
