@@ -1,8 +1,8 @@
 # The front door: every target is one line that calls the builder.
-# `make help` lists them; settings are given as NAME=value behind the target.
+# `make help` lists them; settings are given as KEY=value behind the target.
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
-export VERSION SUITE PACKAGE CONSTRAINTS RESOLVER FORMAT MIRROR COMPRESS DRY_RUN FAST KEEP NO_WAIT SHELL_ON_FAIL
+export VERSION SUITE PACKAGE NAME CONSTRAINTS RESOLVER FORMAT MIRROR COMPRESS DRY_RUN FAST KEEP NO_WAIT SHELL_ON_FAIL
 
 # The cell that `make test` builds and tests.
 test test-build test-package test-host test-cell bench: export VERSION := $(or $(VERSION),2.1.0)
@@ -15,7 +15,7 @@ help: ## list the targets and the settings
 	@build/help.sh Makefile
 
 .PHONY: deb
-deb: ## build both packages: VERSION= [SUITE= PACKAGE= DRY_RUN=1 FAST=1 COMPRESS=best KEEP=1 SHELL_ON_FAIL=1]
+deb: ## build both packages: VERSION= [SUITE= NAME= PACKAGE= DRY_RUN=1 FAST=1 COMPRESS=best KEEP=1 SHELL_ON_FAIL=1]
 	@$(BUILDER) deb
 
 .PHONY: matrix
@@ -23,7 +23,7 @@ matrix: ## the cells of versions.sh: locked, built, tested? [VERSION= SUITE= FOR
 	@$(BUILDER) matrix
 
 .PHONY: shell
-shell: ## a shell in the container of a build that failed or that KEEP=1 kept: VERSION= [SUITE= PACKAGE=]
+shell: ## a shell in the container of a build that failed or that KEEP=1 kept: VERSION= [SUITE= NAME= PACKAGE=]
 	@$(BUILDER) shell
 
 .PHONY: tools
@@ -54,7 +54,7 @@ test-build: ## tests of the builder with real containers and its command line
 	@$(PYTEST) tests/build
 
 .PHONY: test-package
-test-package: ## tests that open the built packages
+test-package: ## tests that open the built packages: [VERSION= SUITE= NAME=]
 	@$(PYTEST) tests/package
 
 .PHONY: test-host
@@ -70,15 +70,15 @@ test-cell: ## tests of one cell: VERSION= [SUITE=]
 	@$(PYTEST) tests/package tests/cell
 
 .PHONY: test-modern
-test-modern: export VERSION := 3.3.2
-test-modern: export SUITE := trixie
-test-modern: export FAST := 1
+test-modern: override export VERSION := 3.3.2
+test-modern: override export SUITE := trixie
+test-modern: override export FAST := 1
 test-modern: ## the newest cell, built without compression and lintian, through its ring
 	@$(BUILDER) deb
 	@$(PYTEST) tests/cell
 
 .PHONY: test-all
-test-all: ## make test, then make deb and make test-cell for every cell, whatever fails
+test-all: ## make test, make deb and make test-cell for every cell, make test-upgrade, whatever fails
 	@$(BUILDER) --tests tests.all_cells
 
 .PHONY: bench

@@ -37,6 +37,7 @@ trixie_compression="zstd:10"
 # 2.1.0 and 2.1.4 were released for 3.6 to 3.8; that they run on 3.9 the host tests prove.
 v2_1_0="suites=bullseye pythons=3.6,3.7,3.8,3.9 asof=2021-06-30"
 v2_1_4="suites=bullseye pythons=3.6,3.7,3.8,3.9 asof=2021-10-05"
+v2_7_3="suites=bookworm pythons=3.8,3.9,3.10,3.11 asof=2023-11-20"
 v2_10_5="suites=bookworm,bullseye pythons=3.8,3.9,3.10,3.11,3.12 asof=2025-08-15"
 v2_11_2="suites=bookworm pythons=3.10,3.11,3.12 asof=2026-03-18"
 v3_3_2="suites=trixie,bookworm pythons=3.10,3.11,3.12,3.13 asof=2026-09-21"

@@ -8,9 +8,11 @@ sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)$/\1|\2/p' "$1" | while IFS='|' read -r tar
 done
 cat <<'TEXT'
 
-Settings, as NAME=value behind the target:
+Settings, as KEY=value behind the target:
   VERSION        the Airflow version, one of versions.sh
   SUITE          the Debian suite; without it the version's first in versions.sh
+  NAME           airflow-2.11, say: the package airflow by another name, with its tree
+                 in /usr/lib/airflow-2.11, to be installed beside others
   PACKAGE        airflow or airflow-instances, to build only one of the two
   DRY_RUN=1      print the plan and do nothing
   FAST=1         no compression and no lintian (for development)

@@ -1,4 +1,5 @@
-"""`make test-all`: `make test`, then every cell of the matrix is built and tested in turn.
+"""`make test-all`: `make test`, then every cell of the matrix is built and tested in turn,
+and then the upgrades from one to the next.
 
 Nothing ends it early: what fails is in the summary at the end, with what is not
 locked and so could not be tried. The exit status is 1 when anything failed.
@@ -51,7 +52,7 @@ def parts(cells: Sequence[State]) -> list[Part]:
         chosen = (f"VERSION={cell.version}", f"SUITE={cell.suite}")
         calls = (("deb", *chosen), ("test-cell", *chosen)) if cell.locked == "yes" else ()
         found.append(Part(f"{cell.version} {cell.suite}", calls))
-    return found
+    return [*found, Part("upgrades", (("test-upgrade",),))]
 
 
 def carry_out(work: Sequence[Part], make: Callable[[Sequence[str]], int]) -> list[Outcome]:

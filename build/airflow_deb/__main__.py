@@ -56,7 +56,7 @@ def run_command(command: str) -> None:
         if command == "shell":
             make.shell(places, recipe, uv, wanted)
         elif wanted.dry_run:
-            planning.show(planning.plan(places, recipe, uv, chosen(wanted.package)))
+            planning.show(planning.plan(places, recipe, uv, chosen(wanted.package, wanted.name)))
         else:
             make.deb(places, recipe, uv, wanted)
 

@@ -6,18 +6,36 @@ the host tool, which is built in seconds, so leaves the large package alone.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 
 from .errors import UsageError
 
 
 @dataclass(frozen=True)
 class Binary:
-    """A binary package: its name, architecture, and dpkg-buildpackage's word for it."""
+    """A binary package: its name, architecture, and dpkg-buildpackage's word for it.
+
+    ``role`` is the name that it has unless NAME= gives it another.
+    """
 
     name: str
     architecture: str
     build: str
+    role: str
+
+    @property
+    def is_airflow(self) -> bool:
+        """Whether it is the package with Airflow inside, whatever its name."""
+        return self.role == AIRFLOW.role
+
+    @property
+    def provides(self) -> str:
+        """What a package with another name tells airflow-instances that it is.
+
+        Not airflow: who depends on that looks into /usr/lib/airflow.
+        """
+        return "airflow-environment" if self.name != self.role else ""
 
     def wants(self, file: str) -> bool:
         """Whether the file of this name in debian/ is part of the tree it is built from.
@@ -25,27 +43,48 @@ class Binary:
         >>> INSTANCES.wants("airflow.postrm"), INSTANCES.wants("control")
         (False, True)
         """
-        if self is INSTANCES:
-            return file in _SHARED or file.startswith(f"{self.name}.")
-        return not file.startswith(f"{INSTANCES.name}.")
+        if self.is_airflow:
+            return not file.startswith(f"{INSTANCES.name}.")
+        return file in _SHARED or file.startswith(f"{self.name}.")
 
 
-AIRFLOW = Binary("airflow", "amd64", "any")
-INSTANCES = Binary("airflow-instances", "all", "all")
+AIRFLOW = Binary("airflow", "amd64", "any", "airflow")
+INSTANCES = Binary("airflow-instances", "all", "all", "airflow-instances")
 # In the order that they are built in: the quick one first.
 BINARIES = (INSTANCES, AIRFLOW)
 
 # What of debian/ is about the source package as a whole.
 _SHARED = ("changelog.in", "control", "copyright", "rules", "source/format")
 
+# Debian policy 5.6.1, behind our own beginning.
+_NAME = re.compile(r"airflow(?:-[a-z0-9][a-z0-9.+-]*)?")
+# The names of the host tool's package and command, of what named packages provide,
+# and of packages that bring plugins.
+_TAKEN = re.compile(r"airflow-(?:instances?|environment|plugin-.*)")
 
-def chosen(name: str) -> tuple[Binary, ...]:
-    """The packages that PACKAGE=``name`` asks for: one, or all without a name.
 
-    Raises UsageError for a name that neither has.
+def named(name: str) -> Binary:
+    """The package with Airflow inside, called ``name``.
+
+    Raises UsageError for a name that it cannot have.
     """
-    found = tuple(binary for binary in BINARIES if name in ("", binary.name))
+    hint = "write airflow, or airflow- and what tells it apart, as in airflow-2.11"
+    if not _NAME.fullmatch(name):
+        raise UsageError(f"NAME={name!r} cannot name the package", hint=hint)
+    if _TAKEN.fullmatch(name):
+        raise UsageError(f"NAME={name!r} is the name of something else", hint=hint)
+    return replace(AIRFLOW, name=name)
+
+
+def chosen(package: str, name: str = AIRFLOW.name) -> tuple[Binary, ...]:
+    """The packages that PACKAGE=``package`` asks for: one, or all without it.
+
+    NAME=``name`` is what the one with Airflow inside is called. Raises UsageError for a
+    package that is neither, and what `named` raises.
+    """
+    ours = (INSTANCES, named(name))
+    found = tuple(binary for binary in ours if package in ("", binary.role, binary.name))
     if not found:
-        names = " or ".join(sorted(binary.name for binary in BINARIES))
-        raise UsageError(f"PACKAGE={name!r} is not one of ours", hint=f"write {names}")
+        names = " or ".join(sorted(binary.role for binary in ours))
+        raise UsageError(f"PACKAGE={package!r} is not one of ours", hint=f"write {names}")
     return found

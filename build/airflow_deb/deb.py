@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from . import container, log
-from .binary import AIRFLOW, Binary
+from .binary import Binary
 from .container import Bind, Spec
 from .errors import BuildError, VerifyError
 from .paths import Paths
@@ -35,7 +35,7 @@ def specification(paths: Paths, recipe: Recipe, binary: Binary, root: Path, uv: 
     """The container that the package ``binary`` of ``recipe`` is built in."""
     here = scratch(paths, recipe, binary)
     binds = [Bind(here / "source", "/airflow-deb/in")]
-    if binary is AIRFLOW:
+    if binary.is_airflow:
         binds.append(Bind(here / "wheelhouse", "/airflow-deb/wheelhouse"))
         binds.append(Bind(uv, "/airflow-deb/uv"))
     return Spec(
@@ -67,7 +67,7 @@ def build(
     source = spec.binds[0].source
     container.remove(source)
     write(recipe, binary, wheels, source / recipe.source_name)
-    if binary is AIRFLOW:
+    if binary.is_airflow:
         wheelhouse = spec.binds[1].source
         container.remove(wheelhouse)
         gather(wheelhouse, ((wheel.path, wheel.path.name) for wheel in wheels))

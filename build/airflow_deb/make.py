@@ -17,7 +17,7 @@ from pathlib import Path
 
 from . import busy, container, fetch, lockfile, log, needs, planning, record, roots, stage, wheels
 from . import deb as debian
-from .binary import AIRFLOW, Binary, chosen
+from .binary import Binary, chosen
 from .container import Spec
 from .errors import DiskError, UsageError
 from .paths import Paths, written
@@ -51,7 +51,7 @@ def recipe(paths: Paths, matrix: Matrix, settings: Settings) -> Recipe:
 
 def deb(paths: Paths, recipe: Recipe, uv: Path, settings: Settings) -> None:
     """Do what is not done of ``recipe``'s packages, and say what came out."""
-    wanted = chosen(settings.package)
+    wanted = chosen(settings.package, settings.name)
     with ExitStack() as locks:
         held = {}
         for binary in wanted:
@@ -76,7 +76,7 @@ def shell(paths: Paths, recipe: Recipe, uv: Path, settings: Settings) -> None:
     settings = replace(settings, wait=False)
     root = roots.root(recipe.cell.suite, "buildd", recipe.build_packages).path(paths)
     left = []
-    for binary in chosen(settings.package):
+    for binary in chosen(settings.package, settings.name):
         spec = debian.specification(paths, recipe, binary, root, uv)
         if spec.upper.is_dir():
             left.append((binary, spec))
@@ -86,7 +86,7 @@ def shell(paths: Paths, recipe: Recipe, uv: Path, settings: Settings) -> None:
             hint="a package's build that fails, or KEEP=1, leaves one; a wheel's SHELL_ON_FAIL=1",
         )
     if len(left) > 1:
-        names = " or ".join(f"PACKAGE={binary.name}" for binary, _ in left)
+        names = " or ".join(f"PACKAGE={binary.role}" for binary, _ in left)
         raise UsageError("there is a build of each package", hint=f"add {names}")
     binary, spec = left[0]
     with _hold(paths, recipe, binary, settings):
@@ -96,8 +96,9 @@ def shell(paths: Paths, recipe: Recipe, uv: Path, settings: Settings) -> None:
 def _hold(
     paths: Paths, recipe: Recipe, binary: Binary, settings: Settings
 ) -> AbstractContextManager[None]:
+    """Be the only one to build ``binary``, by whatever name: they share the wheels' build."""
     cell = recipe.cell.name
-    lock = paths.run(f"{cell}-{binary.name}.lock")
+    lock = paths.run(f"{cell}-{binary.role}.lock")
     return busy.hold(lock, f"{binary.name} of {cell}", wait=settings.wait)
 
 
@@ -114,7 +115,7 @@ def _deb(paths: Paths, work: Plan, held: Mapping[Binary, ExitStack], settings: S
         this.result = root.name
     built = []
     for binary in work.todo:
-        if binary is AIRFLOW:
+        if binary.is_airflow:
             wheels.clear(paths, cell.name)
         spec = debian.specification(paths, recipe, binary, root, work.uv)
         container.kill_leftovers(debian.scratch(paths, recipe, binary))
@@ -130,7 +131,7 @@ def _package(paths: Paths, work: Plan, binary: Binary, spec: Spec, settings: Set
     recipe = work.recipe
     timings: list[log.Timing] = []
     house: list[wheels.Wheel] = []
-    if binary is AIRFLOW:
+    if binary.is_airflow:
         house = _wheelhouse(paths, work, spec, timings)
     with log.step(f"deb {binary.name}", timings) as this:
         artifacts = debian.build(recipe, binary, spec, house, this)
@@ -200,7 +201,7 @@ def _record(
         package=next(name for name in files if name.endswith(".deb")),
         files=files,
         installed_kib=debian.installed_size(upper, recipe, binary),
-        distributions=len(recipe.lock.files) if binary is AIRFLOW else 0,
+        distributions=len(recipe.lock.files) if binary.is_airflow else 0,
         seconds={timing.name.split()[0]: round(timing.seconds, 1) for timing in timings},
         date=record.now(),
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import fetch, log, record, roots, wheels
-from .binary import AIRFLOW, BINARIES, Binary
+from .binary import BINARIES, Binary
 from .paths import Paths
 from .record import Record
 from .stage import Recipe
@@ -72,7 +72,7 @@ def plan(paths: Paths, recipe: Recipe, uv: Path, wanted: Sequence[Binary] = BINA
     disk = len(todo) * _PACKAGE_BYTES
     disk += 0 if has_root or not todo else _ROOT_BYTES
     for binary in todo:
-        if binary is AIRFLOW:
+        if binary.is_airflow:
             files = fetch.plan((recipe.lock, recipe.tools), paths)
             stages.append(Stage("fetch", bool(files.missing), str(files)))
             # Which wheels are cached depends on what is in the root, so on there being one.

@@ -10,6 +10,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from .binary import named
 from .errors import UsageError
 from .versions import Suite
 
@@ -24,6 +25,7 @@ class Settings:
     version: str = ""
     suite: str = ""
     package: str = ""
+    name: str = "airflow"
     constraints: str = ""
     resolver: str = "uv"
     format: str = "text"
@@ -55,6 +57,7 @@ def read(environ: Mapping[str, str] = os.environ) -> Settings:
         version=environ.get("VERSION", "").strip(),
         suite=environ.get("SUITE", "").strip(),
         package=environ.get("PACKAGE", "").strip(),
+        name=named(environ.get("NAME", "").strip() or "airflow").name,
         constraints=environ.get("CONSTRAINTS", "").strip(),
         resolver=_one_of(environ, "RESOLVER", "uv", "pip-tools"),
         format=_one_of(environ, "FORMAT", "text", "json"),

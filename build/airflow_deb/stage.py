@@ -2,6 +2,7 @@
 
 Pure: from the checkout, a cell and a lock to file contents. What is made:
 
+    debian/control …          with the package's name in them (see naming.py)
     debian/changelog          version, revision and suite; dated by the lock
     debian/cell.mk            what debian/rules must know of the cell
     debian/requirements.lock  the wheelhouse, each wheel with its sha256
@@ -22,7 +23,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import needs
+from . import naming, needs
 from .binary import AIRFLOW, Binary
 from .lockfile import Lock
 from .needs import Need
@@ -70,6 +71,7 @@ class Recipe:
     def debian_files(self, binary: Binary) -> dict[str, tuple[int, bytes]]:
         """What of debian/ the tree of ``binary`` has; control without the other package."""
         files = {name: file for name, file in self.debian.items() if binary.wants(name)}
+        files = naming.named(files, source_name(binary))
         mode, control = files["control"]
         return files | {"control": (mode, needs.for_binary(control.decode(), binary).encode())}
 
@@ -80,12 +82,12 @@ class Recipe:
             binary.name,
             self.cell.deb_version,
             self.cell.suite.python,
-            changelog(self),
-            cell_mk(self),
+            changelog(self, binary),
+            cell_mk(self, binary),
             json.dumps(self.build_packages),
         ]
         trees = [self.debian_files(binary)]
-        if binary is AIRFLOW:
+        if binary.is_airflow:
             facts += [self.lock.render(), self.tools.render()]
             trees.append(dict(self.inside))
         else:
@@ -115,11 +117,20 @@ def read_tree(directory: Path) -> dict[str, tuple[int, bytes]]:
     }
 
 
-def changelog(recipe: Recipe) -> str:
+def source_name(binary: Binary) -> str:
+    """The source package that ``binary`` is built from, as dpkg knows it.
+
+    A named package is its own: else .changes and .buildinfo of two would have one name.
+    """
+    return binary.name if binary.is_airflow else AIRFLOW.name
+
+
+def changelog(recipe: Recipe, binary: Binary) -> str:
     """debian/changelog (Debian policy 4.4) from debian/changelog.in: one entry."""
     cell = recipe.cell
     date = datetime.datetime.fromtimestamp(recipe.epoch, datetime.UTC)
     fields = {
+        "NAME": source_name(binary),
         "DEB_VERSION": cell.deb_version,
         "SUITE": cell.suite.name,
         "AIRFLOW_VERSION": cell.version.name,
@@ -131,10 +142,11 @@ def changelog(recipe: Recipe) -> str:
     return re.sub("@([A-Z_]+)@", lambda match: fields[match[1]], text)
 
 
-def cell_mk(recipe: Recipe) -> str:
+def cell_mk(recipe: Recipe, binary: Binary) -> str:
     """debian/cell.mk: make assignments that debian/rules includes."""
     method, level = recipe.compression
     fields = {
+        "NAME": source_name(binary),
         "AIRFLOW_VERSION": recipe.cell.version.name,
         "SUITE": recipe.cell.suite.name,
         "PYTHON": recipe.cell.suite.python,
@@ -146,6 +158,7 @@ def cell_mk(recipe: Recipe) -> str:
         "DEPENDS": ", ".join(needs.of_kind(recipe.needs, "depends")),
         "RECOMMENDS": ", ".join(needs.of_kind(recipe.needs, "recommends")),
         "SUGGESTS": ", ".join(needs.of_kind(recipe.needs, "suggests")),
+        "PROVIDES": binary.provides,
     }
     return "".join(f"{key} := {value}\n" for key, value in fields.items())
 
@@ -179,9 +192,9 @@ def write(recipe: Recipe, binary: Binary, wheels: Iterable[Wheel], target: Path)
 
     Of ``wheels`` only airflow is made.
     """
-    made = {"changelog": changelog(recipe), "cell.mk": cell_mk(recipe)}
+    made = {"changelog": changelog(recipe, binary), "cell.mk": cell_mk(recipe, binary)}
     files: dict[str, tuple[int, bytes]] = {}
-    if binary is AIRFLOW:
+    if binary.is_airflow:
         house = list(wheels)
         made["requirements.lock"] = requirements_lock(house)
         made["sources.json"] = sources_json(house)

@@ -90,14 +90,14 @@ def check(installed: dict[str, str], locked: dict[str, str]) -> None:
         raise SystemExit("\n".join(f"inventory: {line}" for line in wrong))
 
 
-def readable(items: list[Item], title: str) -> str:
+def readable(items: list[Item], title: str, share: str) -> str:
     """The inventory as text: two lines for each distribution."""
     lines = [title, "=" * len(title), ""]
     lines += [
         "Each entry: name, version, licence as its metadata states it; then the file that",
         "it was locked to and that file's SHA-256. An sdist was built into a wheel from",
         "source; a wheel was taken as published. The licence texts are in the *.dist-info",
-        "directories; the JSON inventory in /usr/share/airflow names each of them.",
+        f"directories; the JSON inventory in {share} names each of them.",
         "",
     ]
     for one in items:
@@ -112,6 +112,7 @@ def main() -> None:
     parser.add_argument("lock", type=Path)
     parser.add_argument("sources", type=Path)
     parser.add_argument("--prefix", required=True, help="the tree's path once installed")
+    parser.add_argument("--share", required=True, help="the JSON's directory once installed")
     parser.add_argument("--title", required=True)
     parser.add_argument("--text", type=Path, required=True)
     parser.add_argument("--json", type=Path, required=True)
@@ -125,7 +126,7 @@ def main() -> None:
     items = [item(dist, sources[dist.name], options.prefix) for dist in dists]
     options.text.parent.mkdir(parents=True, exist_ok=True)
     options.json.parent.mkdir(parents=True, exist_ok=True)
-    options.text.write_text(readable(items, options.title), encoding="utf-8")
+    options.text.write_text(readable(items, options.title, options.share), encoding="utf-8")
     document = {"title": options.title, "distributions": [asdict(one) for one in items]}
     options.json.write_text(
         json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"

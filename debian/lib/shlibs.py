@@ -97,8 +97,28 @@ def shlibdeps(group: Group) -> list[str]:
     prefix = "shlibs:Depends="
     for line in result.stdout.splitlines():
         if line.startswith(prefix):
-            return [dependency.strip() for dependency in line[len(prefix) :].split(",")]
+            return [bound(dependency.strip()) for dependency in line[len(prefix) :].split(",")]
     return []
+
+
+def bound(dependency: str) -> str:
+    """A dependency without variables of somebody else's build.
+
+    Some symbols files ask for exactly their own version, as `${binary:Version}`, for
+    symbols that are internal to their source (krb5 does). In our control file that would
+    be our version. What the library was when this was built, or later, is what can be
+    asked for: its security updates are to be installable.
+    """
+    if "${" not in dependency:
+        return dependency
+    package = dependency.split(maxsplit=1)[0]
+    version = subprocess.run(
+        ["dpkg-query", "--show", "--showformat=${Version}", package],
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    return f"{package} (>= {version.rpartition('-')[0] or version})"
 
 
 def main() -> None:

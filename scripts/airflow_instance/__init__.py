@@ -21,6 +21,7 @@ Data flows one way; everything between reading and doing is pure.
     removal, trees, undo             what goes with an instance, and what is taken back
     units, systemd, running, stopping, prestart, held  its daemons
     former, moved, transition, respelling              from one Airflow to another
+    moving                           from one installation to another
     health/*, watchdog, metrics      whether it lives, and who is told
     doctor/*                         what is wrong with a host, one module for each topic
     keytab, ccache -> kerberos, keytab_check   the ticket, and what keeps one from getting it
@@ -50,9 +51,9 @@ Where to add things
   `engine.Engine._do` that remembers how to undo itself.
 * A command: a module in commands/ with a `COMMAND`, named in `commands.MODULES`. It
   gets a `site.Site`: `site.load(NAME)`, `site.view(declared)` for the Instance,
-  `site.plan([NAME])`, `engine.locked(site.layout)` around what changes things, and
-  `launch.plan` + `launch.go` to run Airflow as the service user. Raise the errors of
-  errors.py; each has its exit status.
+  `site.plan([NAME])` (`moving.plan` where daemons may run), `engine.locked(site.layout)`
+  around what changes things, and `launch.plan` + `launch.go` to run Airflow as the
+  service user. Raise the errors of errors.py; each has its exit status.
 * A word in the status column of `ls`: `commands.ls.FACTS`.
 * What runs programs or asks systemd: through `host.Host`, so that an alternate root
   (AIRFLOW_INSTANCE_ROOT) and tests can stand in for it.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from . import document, names, readfile, schema, secrecy
@@ -34,6 +34,11 @@ class Declared:
     def absent(self) -> bool:
         leaf = self.leaves.get(("ensure",))
         return leaf is not None and leaf.value == "absent"
+
+    def with_installation(self, prefix: str) -> Declared:
+        """The same for another Airflow than the files say."""
+        leaf = Leaf(prefix, "as applied", literal=True)
+        return replace(self, leaves={**self.leaves, ("installation",): leaf})
 
 
 def listed(layout: Layout) -> tuple[list[str], list[InstanceError], list[str]]:
@@ -110,6 +115,11 @@ def load(layout: Layout, name: str, *, secrets: bool = True) -> Declared:
         leaves=merge([defaults or _EMPTY, instance, secret or _EMPTY]),
         complete=secrets,
     )
+
+
+def defaults(layout: Layout) -> Leaves:
+    """What the site's defaults say, as far as they can be read."""
+    return _layer(layout, layout.defaults_file, [], public=True) or _EMPTY
 
 
 _EMPTY: dict[tuple[str, ...], Leaf] = {}

@@ -15,6 +15,7 @@ from typing import Any
 from . import quoting, schema
 from .document import Entry, Mapping, Node, Plain, Scalar, parse, plain, scalar_value
 from .errors import DeclarationError, UsageError
+from .layout import prefix_of
 from .leaves import Path
 
 _PLAIN = re.compile(r"[A-Za-z0-9_./][A-Za-z0-9_./@+-]*(?:%\{\w+\}[A-Za-z0-9_./@+-]*)*")
@@ -34,6 +35,8 @@ def path_of(dotted: str) -> Path:
 
 def typed(path: Path, text: str) -> Plain:
     """What ``text`` from a command line means at ``path``, as in the file it would."""
+    if path == ("installation",):
+        return prefix_of(text)
     kind = (schema.at(path) or {}).get("type", ())
     kinds = [kind] if isinstance(kind, str) else list(kind)
     if kinds == ["string"] or (text == "" and "string" in kinds):

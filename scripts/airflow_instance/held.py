@@ -9,13 +9,12 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from . import declaration, running, units
 from .errors import InstanceError
 from .instance import Instance
 from .layout import Layout, unit
-from .parameters import expand
 from .site import Site
 
 
@@ -33,11 +32,11 @@ class Held:
 
 def recall(site: Site, name: str) -> Held | None:
     """What was stopped of the instance; None when nothing was."""
-    text = site.tree.read(Layout.held_file(name))
-    if text is None:
+    written = site.tree.read(Layout.held_file(name))
+    if written is None:
         return None
     try:
-        data = json.loads(text)
+        data = json.loads(written)
         names = [tuple(map(str, data.get(key, ()))) for key in ("units", "had")]
         return Held(names[0], bool(data["complete"]), names[1]) if names[0] else None
     except (ValueError, KeyError, TypeError, AttributeError):
@@ -46,13 +45,21 @@ def recall(site: Site, name: str) -> Held | None:
 
 def remember(site: Site, name: str, held: Held) -> None:
     """Write down what is to be started again; what was written down before, too."""
-    before = recall(site, name)
-    if before:
-        names = (*dict.fromkeys((*before.units, *held.units)),)
-        held = Held(names, before.complete, before.had or held.had)
-    data = {"units": held.units, "complete": held.complete, "had": held.had}
     owner = os.geteuid(), os.getegid()
-    site.tree.write(Layout.held_file(name), json.dumps(data).encode(), 0o600, *owner)
+    site.tree.write(Layout.held_file(name), text(together(recall(site, name), held)), 0o600, *owner)
+
+
+def together(before: Held | None, held: Held) -> Held:
+    """What is to be started again of what was stopped ``before``, and of what is now."""
+    if before is None:
+        return held
+    names = (*dict.fromkeys((*before.units, *held.units)),)
+    return Held(names, before.complete, before.had or held.had)
+
+
+def text(held: Held) -> bytes:
+    """What `remember` writes and `recall` reads."""
+    return json.dumps(asdict(held)).encode()
 
 
 def forget(site: Site, name: str) -> None:
@@ -60,33 +67,44 @@ def forget(site: Site, name: str) -> None:
     site.tree.remove(Layout.held_file(name))
 
 
-def resume(site: Site, instance: Instance) -> list[str]:
-    """Start what was stopped, without waiting for it; the units.
+def wanted(instance: Instance, held: Held) -> list[str]:
+    """The units to start for what was stopped.
 
-    See `units.successors` for what that is in another version. Raises HostError.
+    See `units.successors` for what that is in another version.
     """
+    had = held.units if held.complete else held.had or units.of(instance)
+    return units.successors(instance, held.units, had)
+
+
+def resume(site: Site, instance: Instance) -> list[str]:
+    """Start what was stopped, without waiting for it; the units. Raises HostError."""
     held = recall(site, instance.name)
     if held is None:
         return []
-    had = held.units if held.complete else held.had or units.of(instance)
-    wanted = units.successors(instance, held.units, had)
-    if wanted:
-        states = site.host.states(wanted).values()
+    again = wanted(instance, held)
+    if again:
+        states = site.host.states(again).values()
         # Of one that is still being stopped systemd knows that it is to be started then.
         stuck = [state for state in states if not state.runs and state.active != "deactivating"]
         running.unstick(site, stuck)
-        site.host.systemctl("start", "--no-block", unit("", instance.name), *wanted)
+        site.host.systemctl("start", "--no-block", unit("", instance.name), *again)
     forget(site, instance.name)
-    return wanted
+    return again
+
+
+def of(states: Sequence[units.State]) -> Held:
+    """What runs of all daemons of an instance, ``states``."""
+    active = tuple(state.unit for state in states if not state.at_rest)
+    had = tuple(state.unit for state in states)
+    return Held(active, len(active) == len(had), had)
 
 
 def hold(site: Site, name: str, states: Sequence[units.State]) -> None:
     """Stop the daemons of ``states`` that run, without waiting, and write down which."""
-    active = [state.unit for state in states if not state.at_rest]
-    if active:
-        had = tuple(state.unit for state in states)
-        remember(site, name, Held(tuple(active), len(active) == len(states), had))
-        site.host.systemctl("stop", "--no-block", *active)
+    now = of(states)
+    if now.units:
+        remember(site, name, now)
+        site.host.systemctl("stop", "--no-block", *now.units)
 
 
 def before_removal(site: Site, prefix: str = "") -> list[str]:
@@ -117,9 +135,5 @@ def before_removal(site: Site, prefix: str = "") -> list[str]:
 
 
 def _runs_from(site: Site, name: str, prefix: str) -> bool:
-    """Whether the instance's installation is ``prefix``; yes for one that cannot tell."""
-    try:
-        parameters, _ = expand(site.load(name, secrets=False), site.facts)
-    except InstanceError:
-        return True
-    return prefix in ("", parameters[("installation",)].value)
+    """Whether the instance runs from ``prefix``; yes for one that cannot tell."""
+    return prefix in ("", site.applied_prefix(name) or prefix)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import InstallationError
-from .layout import DEFAULT_INSTALLATION, Layout
+from .layout import PACKAGES, Layout, package_of
 from .versions import Option, Version, parse
 from .yamlevents import YamlError, load_data
 
@@ -56,9 +56,9 @@ def find(layout: Layout, prefix: str) -> Installation:
     found = _found(layout, prefix)
     if not found:
         others = [install.prefix for install in find_all(layout)]
-        hint = "apt install airflow"
+        hint = f"apt install {package_of(prefix)}"
         if others:
-            hint = f"set installation: to {' or '.join(others)}"
+            hint = f"set installation: to {' or '.join(others)}; or: {hint}"
         raise InstallationError(f"there is no Airflow in {prefix}", hint=hint)
     if len(found) > 1:
         versions = " and ".join(str(install.version) for install in found)
@@ -69,9 +69,8 @@ def find(layout: Layout, prefix: str) -> Installation:
 
 
 def find_all(layout: Layout) -> list[Installation]:
-    """Every Airflow beside the package's: /usr/lib/airflow and /usr/lib/airflow-*."""
-    parent = layout.real(DEFAULT_INSTALLATION).parent
-    prefixes = [layout.seen(path) for path in sorted(parent.glob("airflow*"))]
+    """Every Airflow of a package: /usr/lib/airflow and /usr/lib/airflow-*."""
+    prefixes = [layout.seen(path) for path in sorted(layout.real(PACKAGES).glob("airflow*"))]
     return [install for prefix in prefixes for install in _found(layout, prefix)]
 
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from .errors import HostError, InstallationError, InstanceError, PrivilegeError
-from .layout import Layout
+from .layout import Layout, package_of
 from .parameters import expand
 from .render import environment
 from .site import Site
@@ -82,7 +82,8 @@ def _find(layout: Layout, program: str, path: str, prefix: str) -> str:
         if os.access(candidate, os.X_OK) and candidate.is_file():
             return str(candidate)
     if program == "airflow":
-        raise InstallationError(f"there is no Airflow in {prefix}", hint="apt install airflow")
+        hint = f"apt install {package_of(prefix)}"
+        raise InstallationError(f"there is no Airflow in {prefix}", hint=hint)
     raise InstanceError(f"there is no command {program} on {path}")
 
 

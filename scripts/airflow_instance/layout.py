@@ -26,7 +26,9 @@ LAUNCHER = "/usr/share/airflow-instances/launcher"
 LAUNCHER_DIR = "/usr/local/bin"
 # What deletes old logs; it needs no instance.
 CLEAN_LOGS = "/usr/bin/clean_logs"
-DEFAULT_INSTALLATION = "/usr/lib/airflow"
+# Where packages with an Airflow inside have their trees, each below its own name.
+PACKAGES = "/usr/lib"
+DEFAULT_INSTALLATION = f"{PACKAGES}/airflow"
 # Where packages have their units. With /usr merged, /lib is the same directory.
 UNIT_DIR = "/lib/systemd/system"
 # The unit that stands for all instances.
@@ -140,6 +142,11 @@ class Layout(NamedTuple):
         return f"{LAUNCHER_DIR}/airflow-{name}"
 
     @staticmethod
+    def hidden_by_launcher(name: str) -> list[str]:
+        """Where a program may be that the launcher would hide from people's PATH."""
+        return [f"{place}/airflow-{name}" for place in ("/usr/bin", "/bin", "/usr/sbin", "/sbin")]
+
+    @staticmethod
     def wanted_link(unit_name: str, wanted_by: str) -> str:
         """What `systemctl enable` makes for an instance of a template."""
         return f"/etc/systemd/system/{wanted_by}.wants/{unit_name}"
@@ -204,6 +211,33 @@ class Layout(NamedTuple):
 def unit(daemon: str, name: str) -> str:
     """The systemd unit of an instance's daemon; ``daemon`` "" is the instance's own."""
     return f"airflow-{daemon}@{name}.service" if daemon else f"airflow@{name}.service"
+
+
+def elsewhere(prefix: str) -> str:
+    """What is said of an installation behind its version: nothing of the default one."""
+    return "" if prefix == DEFAULT_INSTALLATION else f" in {prefix}"
+
+
+def package_of(prefix: str) -> str:
+    """The package whose tree is ``prefix``; airflow for a directory of no package.
+
+    >>> package_of("/usr/lib/airflow-2.11"), package_of("/opt/airflow")
+    ('airflow-2.11', 'airflow')
+    """
+    parent, _, name = prefix.rpartition("/")
+    return name if (parent, name[:8]) == (PACKAGES, "airflow-") else "airflow"
+
+
+def prefix_of(text: str) -> str:
+    """The prefix that a person means: a directory, a package, or what tells that apart.
+
+    >>> prefix_of("/opt/airflow"), prefix_of("airflow-2.11"), prefix_of("2.11")
+    ('/opt/airflow', '/usr/lib/airflow-2.11', '/usr/lib/airflow-2.11')
+    """
+    if not text or "/" in text or "%" in text:
+        return text
+    own = text == "airflow" or text.startswith("airflow-")
+    return f"{PACKAGES}/{text if own else f'airflow-{text}'}"
 
 
 def data_file(name: str) -> Path:

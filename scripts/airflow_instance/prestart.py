@@ -22,7 +22,7 @@ from pathlib import Path
 
 from . import former, heads, installation, probe
 from .errors import InstallationError, InstanceError
-from .layout import CONFIG_FILE
+from .layout import CONFIG_FILE, package_of
 from .site import Site
 
 NOT_NOW, NOT_SO = 75, 78  # of sysexits.h: try again later; something is to be set right
@@ -73,7 +73,8 @@ def configuration(home: Path, bin_dir: Path) -> None:
         raise Refused(f"{config} is empty")
     for program in ("airflow", "python"):
         if not os.access(bin_dir / program, os.X_OK):
-            raise Refused(f"there is no Airflow in {bin_dir.parent}; apt install airflow")
+            package = package_of(str(bin_dir.parent))
+            raise Refused(f"there is no Airflow in {bin_dir.parent}; apt install {package}")
 
 
 def wait_for(
@@ -207,9 +208,9 @@ class Gate:
     def schema(self) -> None:
         """Raise Refused unless the database is as the installation wants it."""
         try:
-            instance = self.site.view(self.site.load(self.name, secrets=False))
-            if instance.installation.prefix != str(self.bin_dir.parent):
-                return  # declared anew, and not applied yet
+            # What starts here was applied; another may be declared since.
+            declared = self.site.load(self.name, secrets=False)
+            instance = self.site.view(declared.with_installation(str(self.bin_dir.parent)))
             found = heads.judge(instance, self.ask(heads.queries(instance)))
         except InstallationError:
             raise

@@ -55,7 +55,7 @@ def view(site: Site, name: str) -> Instance:
         raise ConflictError(
             f"{name} is declared absent", hint=f"airflow-instance set {name} ensure=present"
         )
-    instance = site.view(declared)
+    instance = site.view(site.as_applied(declared))
     if site.tree.status(Layout.drop_in("", name)) is None:
         raise HostError(f"{name} was never applied", hint=f"airflow-instance apply {name}")
     return instance

@@ -20,6 +20,7 @@ from .leaves import Leaves
 from .parameters import expand
 from .plan import Planner
 from .ports import Claim
+from .render import environment
 from .resolve import needed_keys, resolve
 from .tree import Tree
 from .url import LOCAL
@@ -30,7 +31,9 @@ from .versions import Version
 class InstancePlan:
     """What has to be done for one instance. ``instance`` is None when it is to be absent.
 
-    ``former`` is the Airflow that its files were rendered for, when another is installed.
+    ``former`` is the Airflow that its files were rendered for, when another is installed
+    and `transition.carry_over` is to see to it. ``last`` is what there is to say when it
+    is done.
     """
 
     name: str
@@ -38,6 +41,7 @@ class InstancePlan:
     warnings: tuple[str, ...] = ()
     instance: Instance | None = None
     former: Version | None = None
+    last: str = ""
 
 
 @dataclass(frozen=True)
@@ -88,6 +92,20 @@ class Site:
         parameters, _ = expand(declared, self.facts)
         return find_installation(self.layout, str(parameters[("installation",)].value))
 
+    def applied_prefix(self, name: str) -> str:
+        """The installation that the daemons of ``name`` run from: it was applied with that.
+
+        "" when it never was applied, or that may not be read.
+        """
+        text = self.tree.read(Layout.environment_file(name)) or b""
+        path = environment.parse(text.decode("utf-8", "replace")).get("PATH", "")
+        return path.partition(":")[0].removesuffix("/bin")
+
+    def as_applied(self, declared: Declared) -> Declared:
+        """``declared`` with the installation that its daemons run from."""
+        prefix = self.applied_prefix(declared.name)
+        return declared.with_installation(prefix) if prefix else declared
+
     def view(self, declared: Declared) -> Instance:
         """The instance as it is, nothing made for it. Keys are in it when they may be read."""
         kept = keys.load(self.layout, declared.name)[1] if declared.complete else {}
@@ -102,13 +120,14 @@ class Site:
     # Planning.
 
     def plan(
-        self, wanted: Sequence[str] = (), *, servers: bool = True
+        self, wanted: Sequence[str] = (), *, servers: bool = True, applied: bool = False
     ) -> tuple[list[InstancePlan], list[str]]:
         """What makes ``wanted``, or all instances, as they are declared; and warnings.
 
         Everything is checked before anything is returned: one malformed file among
         those wanted, and there is no plan. Without ``servers`` nobody asks this host's
-        database servers, which may be away.
+        database servers, which may be away. ``applied`` keeps each with the installation
+        that its daemons run from, whatever is declared since.
 
         Raises what `declaration.load_all`, `resolve` and `Planner.plan` raise.
         """
@@ -119,7 +138,8 @@ class Site:
         problems: list[InstanceError] = []
         for declared in loaded:
             try:
-                plans.append(self._plan(declared, servers=servers))
+                kept = self.as_applied(declared) if applied else declared
+                plans.append(self._plan(kept, servers=servers))
             except InstanceError as error:
                 problems.append(error)
         raise_all(problems)

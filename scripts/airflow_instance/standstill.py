@@ -14,13 +14,18 @@ from .stopping import Stop, listed, running_tasks
 
 
 def running(site: Site, name: str) -> tuple[str, ...]:
-    """The units of the instance that are running."""
-    return tuple(
+    """The units of the instance that are running.
+
+    None when no daemon is among them: the unit of the instance as a whole stays active
+    when the daemons were stopped for an upgrade, and stands for nothing then.
+    """
+    found = tuple(
         word
         for change in site.planner.stops(name)
         if isinstance(change, Systemctl)
         for word in change.arguments[1:]
     )
+    return found if set(found) - {unit("", name)} else ()
 
 
 def require(site: Site, name: str, *, stop: bool, typed: str) -> tuple[str, ...]:
@@ -32,8 +37,6 @@ def require(site: Site, name: str, *, stop: bool, typed: str) -> tuple[str, ...]
     # What waits in its start, or has ended and is to be tried again, does nothing.
     states = site.host.states(found)
     daemons = [word for word in found if word != unit("", name)]
-    if not daemons:
-        return ()  # the unit that stands for all of them is no process
     works = any(word not in states or states[word].runs for word in daemons)
     if works and not stop:
         raise ConflictError(
@@ -64,7 +67,7 @@ def standstill(site: Site, name: str, ran: tuple[str, ...]) -> Iterator[None]:
 def _again(site: Site, name: str, stopped: tuple[str, ...], had: Sequence[str]) -> Sequence[str]:
     """What does now the work of ``stopped``: another Airflow may have come meanwhile."""
     try:
-        instance = site.view(site.load(name, secrets=False))
+        instance = site.view(site.as_applied(site.load(name, secrets=False)))
     except InstanceError:
         return stopped
     now = set(units.applied(site.tree, name))

@@ -43,7 +43,8 @@ def running_tasks(site: Site, name: str, states: Sequence[State]) -> list[Task]:
     runners = [state for state in states if _is_runner(state) and not state.at_rest]
     if not runners:
         return []
-    installation = site.installation(site.load(name, secrets=False))
+    # airflow.cfg is written for that.
+    installation = site.installation(site.as_applied(site.load(name, secrets=False)))
     answer = probe.ask(site, name, installation, {"tasks": _RUNNING})
     if answer.unreachable:
         raise HostError(f"the database does not answer: {answer.unreachable}")

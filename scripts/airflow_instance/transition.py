@@ -58,7 +58,8 @@ def _one(site: Site, name: str, *, ask: bool) -> str:
     found = states(site, name)
     active = [state for state in found if not state.at_rest]
     try:
-        instance = site.view(declared)
+        # What runs is what was applied, whatever is declared since.
+        instance = site.view(site.as_applied(declared))
     except InstallationError as error:
         held.hold(site, name, found)
         return f"stopped: {error.message}; started again when that is back" if active else ""
@@ -85,7 +86,7 @@ def _another(site: Site, instance: Instance, found: Sequence[State], *, ask: boo
     held.hold(site, name, found)
     try:
         # During an upgrade of Debian its database servers may be away.
-        plans, _ = site.plan([name], servers=False)
+        plans, _ = site.plan([name], servers=False, applied=True)
         return "; ".join(carry_over(site, plans[0], ask=ask))
     except InstanceError as error:
         error.message = f"nothing runs, because it could not be rendered: {error.message}"

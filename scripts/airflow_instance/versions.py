@@ -70,6 +70,11 @@ class Daemon:
     job: str = ""
     threshold: str = ""
     replaces: frozenset[str] = frozenset()
+    units: tuple[tuple[str, tuple[str, ...]], ...] = ()
+
+    def service(self, version: Version) -> tuple[str, ...]:
+        """Lines of [Service] that are otherwise than in its unit template."""
+        return cast("tuple[str, ...]", _latest(self.units, version) or ())
 
     def command(self, version: Version) -> tuple[str, ...]:
         """What airflow is called with."""
@@ -241,6 +246,7 @@ def table() -> Table:
             job=row.get("job", ""),
             threshold=row.get("threshold", ""),
             replaces=frozenset(row.get("replaces", ())),
+            units=tuple((since, tuple(lines)) for since, lines in _by_version(row.get("service"))),
         )
         for name, row in data["daemons"].items()
     )

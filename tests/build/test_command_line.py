@@ -86,12 +86,14 @@ def test_the_plan_is_printed_and_nothing_is_done(checkout: Checkout) -> None:
     ("settings", "status", "said"),
     [
         ({}, 2, "no version was given"),
-        ({"VERSION": "2.1.9"}, 2, "did you mean 2.1.0?"),
+        ({"VERSION": "2.11.3"}, 2, "did you mean 2.11.2?"),
         ({"VERSION": "2.1.0", "SUITE": "bulseye"}, 2, "did you mean bullseye?"),
         ({"VERSION": "2.1.0", "SUITE": "trixie"}, 2, "suites that fit: bullseye"),
         ({"VERSION": "2.1.0", "FAST": "perhaps"}, 2, "FAST='perhaps' is not a switch"),
         ({"VERSION": "2.1.0", "COMPRESS": "zstd:3"}, 2, "bullseye's dpkg cannot read zstd"),
         ({"VERSION": "2.1.0", "PACKAGE": "airflow-instance"}, 2, "PACKAGE='airflow-instance' is"),
+        ({"VERSION": "2.1.0", "NAME": "airflow_2.1"}, 2, "NAME='airflow_2.1' cannot name"),
+        ({"VERSION": "2.1.0", "NAME": "airflow-instances"}, 2, "is the name of something else"),
     ],
 )
 def test_bad_settings(checkout: Checkout, settings: dict[str, str], status: int, said: str) -> None:

@@ -42,6 +42,7 @@ def expectations(version: str) -> dict[str, Any]:
         **line["web"],
         "daemons": since(known["daemons"], version),
         "auth": since(known["auth"], version),
+        "lacks": since(known["lacks"], version),
     }
 
 

@@ -36,8 +36,11 @@ class Cell:
 
 @scenario()
 def cell_packages(lab: Lab) -> tuple[Path, ...]:
-    """Clean Debian with both packages, and PostgreSQL, which does not run yet."""
-    wanted = [lab.package, lab.instances_package, "postgresql", "iproute2"]
+    """Clean Debian with both packages, and PostgreSQL, which does not run yet.
+
+    git is recommended: DAG bundles of that kind need it to be imported.
+    """
+    wanted = [lab.package, lab.instances_package, "postgresql", "iproute2", "git"]
     return lab.install("cell", lab.base(), wanted, idle=True)
 
 
@@ -82,8 +85,14 @@ def cell(lab: Lab) -> Cell:
 
 
 def test_every_module_of_every_provider_imports(imports: dict[str, Any], lab: Lab) -> None:
-    """With all hooks, and for each provider that is locked."""
-    assert imports["failures"] == {}
+    """With all hooks, and for each provider that is locked; but for what is for later Airflows."""
+    wrong = {
+        name: said
+        for name, said in imports["failures"].items()
+        if not any(lack in said.splitlines()[-1] for lack in lab.expected["lacks"])
+    }
+    assert wrong == {}
+    assert len(imports["failures"]) < imports["modules"] / 50
     locked = {file.name for file in lab.artifact.lock.files}
     wanted = {name for name in locked if name.startswith("apache-airflow-providers-")}
     assert imports["providers"] >= len(wanted) > 60

@@ -18,7 +18,7 @@ from .conftest import as_user, new_place
 from .forest import DAY, NOW, SECRET, Directory, cleaned, grown_at, plant, trees
 
 # Creating trees takes what it takes.
-UNHURRIED = settings(deadline=None, max_examples=200)
+MANY = settings(max_examples=200)
 CUTOFFS = st.integers(1, 19)
 # Few descriptors and few names make the rare ways of large trees the common ones.
 FRUGAL = st.booleans()
@@ -55,7 +55,7 @@ def untouched(place: str) -> bool:
         return file.read() == SECRET and os.stat(f"{place}/outside").st_mtime == 0
 
 
-@UNHURRIED
+@MANY
 @given(trees(), CUTOFFS, FRUGAL)
 def test_what_is_left_is_what_the_model_says(tree: Directory, days: int, frugal: bool) -> None:
     with new_place() as place, as_user():
@@ -67,7 +67,7 @@ def test_what_is_left_is_what_the_model_says(tree: Directory, days: int, frugal:
         assert untouched(place)
 
 
-@UNHURRIED
+@MANY
 @given(trees(), CUTOFFS)
 def test_nothing_newer_goes_and_nothing_is_made_newer(tree: Directory, days: int) -> None:
     """Independent of the model: whatever was young is there, as old as it was."""
@@ -88,7 +88,7 @@ def test_nothing_newer_goes_and_nothing_is_made_newer(tree: Directory, days: int
         assert young(tree) == young(left)
 
 
-@UNHURRIED
+@MANY
 @given(trees(), CUTOFFS, FRUGAL)
 def test_a_dry_run_changes_nothing_and_counts_the_same(
     tree: Directory, days: int, frugal: bool
@@ -104,7 +104,7 @@ def test_a_dry_run_changes_nothing_and_counts_the_same(
             assert foretold == done
 
 
-@UNHURRIED
+@MANY
 @given(trees(), st.lists(CUTOFFS, max_size=4), CUTOFFS)
 def test_cleaning_every_day_leaves_what_cleaning_once_does(
     tree: Directory, before: list[int], last: int

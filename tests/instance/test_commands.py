@@ -83,10 +83,15 @@ def test_ls(run: Run, declare: Callable[..., Path], capsys: Capture) -> None:
     assert run("ls") == 0
     said = capsys.readouterr()
     lines = said.out.splitlines()
-    assert lines[0].split() == ["NAME", "VERSION", "USER", "PORT", "STATUS", "HOME"]
-    assert lines[1].split() == ["a", "2.11.2", "airflow-a", "8610", "down", "/srv/airflow-a"]
+    assert lines[0].split() == [
+        *("NAME", "VERSION", "USER", "PORT", "STATUS", "HOME", "INSTALLATION")
+    ]
+    home = "/srv/airflow-a"
+    default = "/usr/lib/airflow"
+    assert lines[1].split() == ["a", "2.11.2", "airflow-a", "8610", "down", home, default]
     assert lines[2].split()[:2] == ["b", "3.3.2"]
-    assert lines[3].split() == ["c", "-", "-", "-", "absent", "-"]
+    assert lines[2].split()[-1] == "/usr/lib/airflow-3.3"
+    assert lines[3].split() == ["c", "-", "-", "-", "absent", "-", "-"]
     assert lines[4].split()[4] == "invalid"
     assert "unknown key nonsense" in said.err
     assert run("ls", "--no-header") == 0
@@ -98,6 +103,11 @@ def test_ls(run: Run, declare: Callable[..., Path], capsys: Capture) -> None:
     assert [row["name"] for row in rows] == ["a", "b", "c", "d"]
     assert rows[0]["port"] == 8610
     assert rows[0]["status"] == ["down"]
+    assert rows[1]["installation"] == "/usr/lib/airflow-3.3"
+    run("drop", "b")
+    capsys.readouterr()
+    assert run("ls") == 0
+    assert capsys.readouterr().out.splitlines()[0].split()[-1] == "HOME"
 
 
 def test_show_masks_secrets_and_names_origins(

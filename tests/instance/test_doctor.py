@@ -51,6 +51,14 @@ def append(path: str, text: str) -> Fault:
     return change
 
 
+def add(path: str) -> Fault:
+    def change(root: Path) -> None:
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).touch()
+
+    return change
+
+
 def test_a_good_instance_has_no_findings(patient: Patient, run: Run, capsys: Capture) -> None:
     assert doctor.examine(patient.site) == []
     capsys.readouterr()
@@ -121,6 +129,7 @@ DECLARATION = "etc/airflow/instances.d/a.yaml"
             "airflow-instance apply a",
         ),
         (append(DECLARATION, "nonsense: 1\n"), "declaration", ""),
+        (add("usr/bin/airflow-a"), "launcher", "rename a NEW, or call /usr/bin/airflow-a by"),
     ],
 )
 def test_faults(

@@ -42,6 +42,10 @@ def fake(host: FakeHost, root: Path, monkeypatch: pytest.MonkeyPatch) -> FakeDat
     return found
 
 
+def move(run: Run, installation: str) -> int:
+    return run("set", "a", f"installation={installation}", "--apply")
+
+
 def cfg(root: Path) -> str:
     return (root / "srv/airflow-a/airflow.cfg").read_text()
 
@@ -178,14 +182,76 @@ def test_a_migration_that_is_not_needed_is_not_waited_for(
 
 
 def test_apply_holds_what_has_to_be_migrated(
-    fake: FakeDatabases, host: FakeHost, site: Site, run: Run, capsys: Capture
+    fake: FakeDatabases, host: FakeHost, site: Site, run: Run, swap: Swap, capsys: Capture
 ) -> None:
     up(host)
-    assert run("set", "a", "installation=/usr/lib/airflow-3.3", "--apply") == 0
+    swap("3.3")
+    assert run("apply", "a") == 0
     assert host.told[0] == ("stop", "--no-block", WEB, SCHEDULER, TRIGGERER)
     assert {words[0] for words in host.told[1:]} <= {"daemon-reload"}
     assert "airflow-instance migrate a" in capsys.readouterr().out
     assert held.recall(site, "a") is not None
+
+
+def test_a_move_holds_what_has_to_be_migrated(
+    fake: FakeDatabases, host: FakeHost, site: Site, run: Run, capsys: Capture
+) -> None:
+    up(host)
+    assert move(run, "3.3") == 0
+    assert host.told[0] == ("stop", WEB, SCHEDULER, TRIGGERER)
+    assert {words[0] for words in host.told[1:]} <= {"daemon-reload"}
+    assert "airflow-instance migrate a" in capsys.readouterr().out
+    assert held.recall(site, "a") is not None
+    assert str(former.of_database(site.tree, "a")) == "2.11.2"
+    host.told.clear()
+    assert run("migrate", "a") == 0
+    assert "a:   daemon api-server in place of webserver\n" in capsys.readouterr().out
+    assert host.told == [("start", "--no-block", WHOLE, API, SCHEDULER, DAGS, TRIGGERER)]
+    assert former.of_database(site.tree, "a") is None
+    (backup,) = backups.listed(site.layout, "a")
+    assert backup.airflow == "2.11.2"
+
+
+def test_a_move_remembers_whose_the_database_is_only_while_it_is_not_right(
+    fake: FakeDatabases, host: FakeHost, site: Site, run: Run
+) -> None:
+    up(host)
+    assert move(run, "3.3") == 0
+    assert str(former.of_database(site.tree, "a")) == "2.11.2"
+    fake.revision["a"] = HEAD
+    assert move(run, "airflow") == 0
+    assert former.of_database(site.tree, "a") is None
+    assert run("apply", "--detailed-exitcode") == 2
+    # The same of one that does not run, which nobody has to stop.
+    for name in (WEB, SCHEDULER, TRIGGERER):
+        del host.units[name]
+    host.told.clear()
+    assert move(run, "3.3") == 0
+    assert former.of_database(site.tree, "a") is None
+    assert {words[0] for words in host.told} == {"daemon-reload"}
+
+
+def test_a_move_starts_what_does_the_work_of_what_ran(
+    fake: FakeDatabases, host: FakeHost, run: Run
+) -> None:
+    fake.revision["a"] = HEAD
+    up(host, WHOLE, WEB)
+    assert move(run, "3.3") == 0
+    assert host.told[0] == ("stop", WEB)
+    assert host.told[-1] == ("start", "--no-block", WHOLE, API)
+
+
+def test_an_upgrade_moves_no_instance_that_is_only_declared_so(
+    fake: FakeDatabases, host: FakeHost, site: Site, run: Run, root: Path, swap: Swap
+) -> None:
+    up(host)
+    assert run("set", "a", "installation=2.1") == 0
+    swap("3.3")
+    fake.revision["a"] = HEAD
+    assert run("upgraded") == 0
+    assert site.applied_prefix("a") == "/usr/lib/airflow"
+    assert "[api_auth]\n" in cfg(root)
+    assert host.told[-1] == ("start", "--no-block", WHOLE, API, SCHEDULER, DAGS, TRIGGERER)
 
 
 def test_what_cannot_be_rendered_is_stopped_and_said(

@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from airflow_instance import heads, prestart, probe, units, versions
+from airflow_instance import heads, prestart, probe, versions
 from airflow_instance.errors import DeclarationError
 from airflow_instance.instance import Instance
 from airflow_instance.layout import Layout
@@ -91,6 +90,14 @@ def test_templates_say_what_the_table_says(name: str) -> None:
 
 
 # Drop-ins.
+
+
+def test_supervisors_of_tasks_see_each_other(make: Make) -> None:
+    """Those of Airflow 3 are not dumpable, and vanish from a /proc that hides what is not."""
+    new = make("installation: /usr/lib/airflow-3.3\n")
+    assert lines(drop_in(new, "scheduler"), "ProtectProc") == ["default"]
+    assert lines(drop_in(new, "api-server"), "ProtectProc") == []
+    assert lines(drop_in(make(), "scheduler"), "ProtectProc") == []
 
 
 def test_drop_in(make: Make) -> None:
@@ -183,39 +190,6 @@ def test_start_mode_is_a_link(run: Run, root: Path) -> None:
     assert run("set", "a", "ensure=absent", "--apply") == 0
     assert not link.is_symlink()
     assert not (root / "etc/systemd/system/airflow@a.service.d/10-instance.conf").exists()
-
-
-# What systemd says.
-
-
-def test_states() -> None:
-    text = (
-        "Id=airflow-scheduler@a.service\nActiveState=active\nSubState=running\nResult=success\n"
-        "MainPID=12\nNRestarts=0\nMemoryCurrent=18446744073709551615\n"
-        "ActiveEnterTimestampMonotonic=4000000\nExecMainStartTimestampMonotonic=3000000\n\n"
-        "Id=airflow-webserver@a.service\nActiveState=activating\nSubState=auto-restart\n"
-        "Result=exit-code\nMainPID=0\nNRestarts=3\nMemoryCurrent=[not set]\n"
-        "ActiveEnterTimestampMonotonic=0\nExecMainStartTimestampMonotonic=0\n"
-    )
-    one, two = units.parse(text, monotonic=10.0, now=1000.0).values()
-    assert (one.runs, one.crashed, one.at_rest) == (True, False, False)
-    assert (one.pid, one.memory, one.since, one.started) == (12, 0, 994.0, 993.0)
-    assert (two.runs, two.crashed, two.at_rest, two.since) == (False, True, False, 0.0)
-    stopped = replace(two, active="inactive", sub="dead")
-    assert (stopped.crashed, stopped.at_rest) == (False, True)
-    assert units.summary([one, two]) == "degraded"
-    assert units.summary([two]) == "down"
-    assert units.summary([one]) == "online"
-
-
-def test_list_of_units() -> None:
-    text = (
-        "airflow-scheduler@a.service loaded active   running Airflow scheduler of a\n"
-        "airflow-webserver@a.service loaded inactive dead    Airflow web server of a\n"
-    )
-    found = units.parse_list(text)
-    assert found["airflow-scheduler@a.service"].runs
-    assert found["airflow-webserver@a.service"].at_rest
 
 
 # The gate.
@@ -375,13 +349,21 @@ def test_the_gate_knows_the_schema(
     root: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(heads, "judge", lambda instance, answer: heads.Schema(state))
+    judged = []
+
+    def judge(instance: Instance, answer: object) -> heads.Schema:
+        judged.append(instance.installation.prefix)
+        return heads.Schema(state)
+
+    monkeypatch.setattr(heads, "judge", judge)
     gate.bin_dir = Path("/usr/lib/airflow/bin")
     with pytest.raises(prestart.Refused, match=message):
         prestart.Gate.schema(gate)
     # Declared for another installation, and not applied: that is not what starts here.
     gate.bin_dir = Path("/usr/lib/airflow-2.1/bin")
-    prestart.Gate.schema(gate)
+    with pytest.raises(prestart.Refused):
+        prestart.Gate.schema(gate)
+    assert judged == ["/usr/lib/airflow", "/usr/lib/airflow-2.1"]
 
 
 def test_the_gate_needs_no_declaration(gate: Gate, root: Path) -> None:

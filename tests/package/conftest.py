@@ -16,13 +16,13 @@ from tests.package.debfile import Deb, open_deb
 from tests.package.dists import Distribution, distributions
 
 from airflow_deb import busy, container, paths
-from airflow_deb.binary import AIRFLOW, BINARIES, INSTANCES, Binary
+from airflow_deb.binary import BINARIES, INSTANCES, Binary
 
 
 @pytest.fixture(scope="session")
 def artifact() -> Artifact:
     """The cell under test and where its package airflow is."""
-    return artifacts.find(AIRFLOW)
+    return artifacts.find(artifacts.airflow())
 
 
 @pytest.fixture(scope="session")
@@ -31,10 +31,11 @@ def host_artifact() -> Artifact:
     return artifacts.find(INSTANCES)
 
 
-@pytest.fixture(scope="session", params=BINARIES, ids=lambda binary: str(binary.name))
+@pytest.fixture(scope="session", params=BINARIES, ids=lambda binary: str(binary.role))
 def built(request: pytest.FixtureRequest) -> Artifact:
     """One after the other, for what holds of both."""
-    return artifacts.find(request.param)
+    binary: Binary = request.param
+    return artifacts.find(artifacts.airflow() if binary.is_airflow else binary)
 
 
 @pytest.fixture(scope="session")
@@ -53,27 +54,27 @@ def expectations(artifact: Artifact) -> dict[str, Any]:
 @pytest.fixture(scope="session")
 def deb(artifact: Artifact) -> Iterator[Deb]:
     """The package airflow, with every place of the build searched for in every file."""
-    with _opened(artifact, AIRFLOW) as found:
+    with _opened(artifact) as found:
         yield found
 
 
 @pytest.fixture(scope="session")
 def host_deb(host_artifact: Artifact) -> Iterator[Deb]:
     """The package airflow-instances, likewise."""
-    with _opened(host_artifact, INSTANCES) as found:
+    with _opened(host_artifact) as found:
         yield found
 
 
 @contextmanager
-def _opened(artifact: Artifact, binary: Binary) -> Iterator[Deb]:
+def _opened(artifact: Artifact) -> Iterator[Deb]:
     places = paths.default()
-    name = f"{artifact.cell.name}/{binary.name}"
+    name = f"{artifact.cell.name}/{artifact.name}"
     needles = (
         # Where the builder builds wheels and the package, and what both are below.
         f"/build/airflow-{artifact.cell.version.name}",
         "/airflow-deb/",
         "/build/wheelhouse",
-        f"debian/{binary.name}/usr",
+        f"debian/{artifact.name}/usr",
         str(places.cache),
         str(places.project),
     )
@@ -94,9 +95,8 @@ def dists(deb: Deb, artifact: Artifact) -> list[Distribution]:
 
 
 @pytest.fixture(scope="session")
-def inventory(deb: Deb) -> list[dict[str, Any]]:
+def inventory(deb: Deb, artifact: Artifact) -> list[dict[str, Any]]:
     """What the package itself says is inside."""
-    found: list[dict[str, Any]] = json.loads(deb.read("/usr/share/airflow/inventory.json"))[
-        "distributions"
-    ]
+    text = deb.read(f"/usr/share/{artifact.name}/inventory.json")
+    found: list[dict[str, Any]] = json.loads(text)["distributions"]
     return found

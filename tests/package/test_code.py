@@ -15,7 +15,6 @@ from tests.package.debfile import Deb, listing
 from airflow_deb import container, make, paths, roots, settings, versions
 from airflow_deb.container import Bind, Spec
 
-ROOT = "/usr/lib/airflow"
 _X86_64 = 62
 _ELF64_LITTLE = b"\x7fELF\x02\x01"
 _MACH_O = {struct.pack(order + "I", n) for order in "<>" for n in (0xFEEDFACE, 0xFEEDFACF)}
@@ -36,12 +35,16 @@ def bytecode(deb: Deb, artifact: Artifact) -> dict[str, Any]:
         layers=(root,),
         scratch=places.run(f"tests/{cell.name}/bytecode"),
         binds=(
-            Bind(deb.unpacked / ROOT.lstrip("/"), ROOT),
+            Bind(deb.unpacked / artifact.prefix.lstrip("/"), artifact.prefix),
             Bind(Path(__file__).parent / "inside", "/inside"),
         ),
     )
     try:
-        words = [f"/usr/bin/python{cell.suite.python}", "/inside/check_bytecode.py", f"{ROOT}/lib"]
+        words = [
+            f"/usr/bin/python{cell.suite.python}",
+            "/inside/check_bytecode.py",
+            f"{artifact.prefix}/lib",
+        ]
         report: dict[str, Any] = json.loads(container.execute(spec, words).stdout)
     finally:
         container.remove(spec.scratch)

@@ -23,7 +23,8 @@ FORBIDDEN = re.compile(
 def test_identity(deb: Deb, artifact: Artifact) -> None:
     """Name, version with the suite in it, architecture."""
     fields = deb.fields
-    assert fields["Package"] == "airflow"
+    assert fields["Package"] == artifact.name
+    assert "Source" not in fields, "two of one source would overwrite each other's .changes"
     assert fields["Version"] == artifact.cell.deb_version
     assert fields["Architecture"] == "amd64"
     assert fields["Description"]
@@ -49,6 +50,12 @@ def test_depends_on_the_suites_python_alone(deb: Deb, artifact: Artifact) -> Non
     assert [
         name for name in depends if re.fullmatch(r"python3\.\d+", name) and name != python
     ] == []
+
+
+def test_asks_nobody_for_its_own_version(deb: Deb, artifact: Artifact) -> None:
+    """As symbols files that name the version of their own build would have it (krb5's do)."""
+    own = artifact.cell.deb_version
+    assert [name for name, version in deb.relations("Depends").items() if own in version] == []
 
 
 def test_depends_on_what_was_found_by_running(deb: Deb, expectations: dict[str, Any]) -> None:
@@ -83,14 +90,29 @@ def test_maintainer_scripts_stop_at_errors(package: Deb) -> None:
         assert re.search(r"^set -e", text, re.MULTILINE), name
 
 
-def test_the_user_is_created(deb: Deb) -> None:
-    """And nothing else: the system user airflow, without a shell."""
-    lines = deb.read("/usr/lib/sysusers.d/airflow.conf").decode().splitlines()
+def test_the_user_is_created(deb: Deb, artifact: Artifact) -> None:
+    """And nothing else: the system user airflow, without a shell, whatever the name."""
+    lines = deb.read(f"/usr/lib/sysusers.d/{artifact.name}.conf").decode().splitlines()
     declared = [line.split() for line in lines if line.strip() and not line.startswith("#")]
     assert [(words[0], words[1], words[-1]) for words in declared] == [
         ("u", "airflow", "/usr/sbin/nologin")
     ]
     assert "systemd-sysusers" in deb.control["postinst"]
+
+
+def test_what_goes_is_this_package_s(deb: Deb, artifact: Artifact) -> None:
+    """Instances of another installation run on, and its files stay."""
+    stop = f"airflow-instance upgraded --removing {artifact.prefix} ||"
+    assert stop in deb.control["prerm"]
+    assert f"venv={artifact.prefix}\n" in deb.control["postrm"]
+    assert "userdel" not in re.sub(r"(?m)^ *echo .*", "", deb.control["postrm"])
+
+
+def test_a_named_package_stands_for_an_environment(deb: Deb, artifact: Artifact) -> None:
+    """So that airflow-instances, which recommends one, does not bring a second."""
+    provided = "" if artifact.name == "airflow" else "airflow-environment"
+    assert deb.fields.get("Provides", "") == provided
+    assert not {"Conflicts", "Breaks", "Replaces"} & deb.fields.keys()
 
 
 def test_no_configuration_files(deb: Deb) -> None:

@@ -76,8 +76,9 @@ def test_relations(host_deb: Deb, deb: Deb) -> None:
     depends = host_deb.relations("Depends")
     assert set(depends) - {"python3:any"} == {"passwd", "python3", "python3-yaml"}
     assert depends["python3"] == ">= 3.9"
-    assert "airflow" in host_deb.relations("Recommends")
-    assert "airflow" in host_deb.relations("Enhances")
+    either = "airflow | airflow-environment"
+    assert either in host_deb.relations("Recommends")
+    assert {"airflow", "airflow-environment"} <= host_deb.relations("Enhances").keys()
     assert "airflow-instances" in deb.relations("Recommends")
     assert "airflow-instances" not in deb.relations("Depends")
 

@@ -11,19 +11,18 @@ from packaging.utils import canonicalize_name
 from tests.artifact import Artifact
 from tests.package.debfile import Deb, listing
 
-ROOT = "/usr/lib/airflow"
 # Everything outside of the virtual environment, directories aside.
-BESIDE = {
-    "/usr/bin/airflow",
-    "/usr/lib/sysusers.d/airflow.conf",
-    "/usr/share/airflow/inventory.json",
-    "/usr/share/doc/airflow/README.Debian",
-    "/usr/share/doc/airflow/changelog.Debian.gz",
-    "/usr/share/doc/airflow/copyright",
-    "/usr/share/doc/airflow/inventory.txt",
-    "/usr/share/lintian/overrides/airflow",
-    "/usr/share/man/man1/airflow.1.gz",
-}
+BESIDE = (
+    "/usr/bin/{name}",
+    "/usr/lib/sysusers.d/{name}.conf",
+    "/usr/share/{name}/inventory.json",
+    "/usr/share/doc/{name}/README.Debian",
+    "/usr/share/doc/{name}/changelog.Debian.gz",
+    "/usr/share/doc/{name}/copyright",
+    "/usr/share/doc/{name}/inventory.txt",
+    "/usr/share/lintian/overrides/{name}",
+    "/usr/share/man/man1/{name}.1.gz",
+)
 
 
 def test_all_belongs_to_root(package: Deb) -> None:
@@ -54,26 +53,34 @@ def test_everybody_may_read(deb: Deb) -> None:
     assert not wrong, listing(wrong)
 
 
-def test_nothing_else_is_installed(deb: Deb) -> None:
+def test_nothing_else_is_installed(deb: Deb, artifact: Artifact) -> None:
     """Outside of its own directory the package has what policy asks for, nothing in /etc."""
     beside = {
         path
         for path, member in deb.members.items()
-        if member.kind != "directory" and not path.startswith(f"{ROOT}/")
+        if member.kind != "directory" and not path.startswith(f"{artifact.prefix}/")
     }
-    assert beside == BESIDE
+    assert beside == {path.format(name=artifact.name) for path in BESIDE}
+
+
+def test_the_command_runs_this_airflow(deb: Deb, artifact: Artifact) -> None:
+    """Programs that Airflow starts by name are this one's, too."""
+    lines = deb.read(f"/usr/bin/{artifact.name}").decode().splitlines()
+    assert f"venv_bin={artifact.prefix}/bin" in lines
+    assert lines[-1] == 'exec "$venv_bin/airflow" "$@"'
+    assert deb.members[f"/usr/bin/{artifact.name}"].mode == 0o755
 
 
 def test_virtual_environment(deb: Deb, artifact: Artifact) -> None:
     """It has the suite's interpreter, by link, and says where that is."""
     python = artifact.cell.suite.python
     names = (f"python{python}", "python3", "python")
-    ends = {name: deb.members[f"{ROOT}/bin/{name}"].leads_to for name in names}
+    ends = {name: deb.members[f"{artifact.prefix}/bin/{name}"].leads_to for name in names}
     assert ends.pop(f"python{python}") == f"/usr/bin/python{python}"
-    assert set(ends.values()) <= {f"{ROOT}/bin/{name}" for name in names}
+    assert set(ends.values()) <= {f"{artifact.prefix}/bin/{name}" for name in names}
     config = dict(
         re.split(r"\s*=\s*", line, maxsplit=1)
-        for line in deb.read(f"{ROOT}/pyvenv.cfg").decode().splitlines()
+        for line in deb.read(f"{artifact.prefix}/pyvenv.cfg").decode().splitlines()
     )
     assert config["home"] == "/usr/bin"
     assert config["include-system-site-packages"] == "false"
@@ -84,40 +91,43 @@ def test_links_lead_somewhere(deb: Deb, artifact: Artifact) -> None:
     """No link dangles; only the interpreter's leaves the package."""
     links = {path: m.leads_to for path, m in deb.members.items() if m.kind == "link"}
     python = f"python{artifact.cell.suite.python}"
-    assert links.pop(f"{ROOT}/bin/{python}") == f"/usr/bin/{python}"
+    assert links.pop(f"{artifact.prefix}/bin/{python}") == f"/usr/bin/{python}"
     assert set(links.values()) - deb.members.keys() == set()
 
 
-def test_scripts_start_with_the_packages_python(deb: Deb) -> None:
+def test_scripts_start_with_the_packages_python(deb: Deb, artifact: Artifact) -> None:
     """A script whose first line names a Python names this one, in full."""
     wrong = []
     for path, member in deb.files.items():
-        if path.startswith(f"{ROOT}/bin/") and member.head.startswith(b"#!"):
+        if path.startswith(f"{artifact.prefix}/bin/") and member.head.startswith(b"#!"):
             first = deb.read(path).partition(b"\n")[0].decode()
-            if "python" in first and not first.startswith(f"#!{ROOT}/bin/python"):
+            if "python" in first and not first.startswith(f"#!{artifact.prefix}/bin/python"):
                 wrong.append((path, first))
     assert not wrong, listing(wrong)
 
 
 def test_pip_is_told_to_keep_out(deb: Deb, artifact: Artifact) -> None:
     """PEP 668's marker, whose message names the package; no pip inside to ignore it."""
-    text = deb.read(f"{ROOT}/lib/python{artifact.cell.suite.python}/EXTERNALLY-MANAGED").decode()
+    text = deb.read(
+        f"{artifact.prefix}/lib/python{artifact.cell.suite.python}/EXTERNALLY-MANAGED"
+    ).decode()
     marker = configparser.ConfigParser()
     marker.read_string(text)
-    assert "Debian package airflow" in marker["externally-managed"]["Error"]
+    assert f"Debian package {artifact.name}," in marker["externally-managed"]["Error"]
 
 
 def test_documents(deb: Deb, artifact: Artifact) -> None:
     """What every Debian package has, and is about this one."""
-    changelog = gzip.decompress(deb.read("/usr/share/doc/airflow/changelog.Debian.gz")).decode()
+    documents = f"/usr/share/doc/{artifact.name}"
+    changelog = gzip.decompress(deb.read(f"{documents}/changelog.Debian.gz")).decode()
     cell = artifact.cell
-    assert changelog.startswith(f"airflow ({cell.deb_version}) {cell.suite.name};")
-    copyright_ = deb.read("/usr/share/doc/airflow/copyright").decode()
+    assert changelog.startswith(f"{artifact.name} ({cell.deb_version}) {cell.suite.name};")
+    copyright_ = deb.read(f"{documents}/copyright").decode()
     assert copyright_.startswith("Format: https://www.debian.org/doc/packaging-manuals/copyright-")
-    assert "/usr/share/doc/airflow/inventory.txt" in copyright_
-    assert "/usr/lib/airflow" in deb.read("/usr/share/doc/airflow/README.Debian").decode()
-    page = gzip.decompress(deb.read("/usr/share/man/man1/airflow.1.gz")).decode()
-    assert ".TH" in page.upper()
+    assert f"{documents}/inventory.txt" in copyright_
+    assert f"{artifact.prefix} " in deb.read(f"{documents}/README.Debian").decode()
+    page = gzip.decompress(deb.read(f"/usr/share/man/man1/{artifact.name}.1.gz")).decode()
+    assert f".TH {artifact.name.upper()} 1" in page
 
 
 def test_inventories_agree_with_the_lock(
@@ -129,7 +139,7 @@ def test_inventories_agree_with_the_lock(
         (canonicalize_name(e["name"]), e["version"], e["source"], e["sha256"]) for e in inventory
     }
     assert not listed ^ locked, listing(sorted(listed ^ locked))
-    text = deb.read("/usr/share/doc/airflow/inventory.txt").decode()
+    text = deb.read(f"/usr/share/doc/{artifact.name}/inventory.txt").decode()
     entry = re.compile(r"^(\S+) (\S+)  \[.+\]\n    (\S+)  sha256:([0-9a-f]{64})$", re.MULTILINE)
     shown = {(canonicalize_name(n), v, f, s) for n, v, f, s in entry.findall(text)}
     assert not shown ^ locked, listing(sorted(shown ^ locked))

@@ -9,8 +9,6 @@ from tests.artifact import Artifact
 from tests.package.debfile import Deb, listing
 from tests.package.dists import Distribution
 
-ROOT = "/usr/lib/airflow"
-
 
 def test_installed_set_is_the_locked_one(dists: list[Distribution], artifact: Artifact) -> None:
     """Names and versions, none missing, none too many."""
@@ -46,8 +44,8 @@ def test_every_file_is_in_one_record(
     python = f"python{artifact.cell.suite.python}"
     own = {"pip.conf", "pyvenv.cfg", f"lib/{python}/EXTERNALLY-MANAGED"}
     own |= {f"bin/{name}" for name in ("activate", "activate.csh", "activate.fish", "Activate.ps1")}
-    inside = {path for path in deb.files if path.startswith(f"{ROOT}/")}
-    unlisted = {path.removeprefix(f"{ROOT}/") for path in inside - times.keys()}
+    inside = {path for path in deb.files if path.startswith(f"{artifact.prefix}/")}
+    unlisted = {path.removeprefix(f"{artifact.prefix}/") for path in inside - times.keys()}
     assert not unlisted ^ own, listing(sorted(unlisted ^ own))
 
 

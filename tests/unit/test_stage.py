@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import datetime
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from airflow_deb import make, paths, record, stage
-from airflow_deb.binary import AIRFLOW, BINARIES, INSTANCES, Binary
+from airflow_deb import make, naming, paths, record, stage
+from airflow_deb.binary import AIRFLOW, BINARIES, INSTANCES, Binary, named
 from airflow_deb.record import Record
 from airflow_deb.stage import Recipe
 from airflow_deb.wheels import Wheel
@@ -21,7 +22,7 @@ def wheels(recipe: Recipe) -> list[Wheel]:
 
 
 def test_the_changelog_tells_version_suite_and_the_locks_day(recipe: Recipe) -> None:
-    text = stage.changelog(recipe)
+    text = stage.changelog(recipe, AIRFLOW)
     assert text.startswith("airflow (2.1.0-1~deb11u1) bullseye; urgency=medium\n\n  * ")
     assert text.endswith("  Wed, 30 Jun 2021 00:00:00 +0000\n")
     assert "2 distributions" in text
@@ -29,7 +30,7 @@ def test_the_changelog_tells_version_suite_and_the_locks_day(recipe: Recipe) -> 
 
 
 def test_cell_mk_holds_what_rules_must_know(recipe: Recipe) -> None:
-    lines = stage.cell_mk(recipe).splitlines()
+    lines = stage.cell_mk(recipe, AIRFLOW).splitlines()
     assert "AIRFLOW_VERSION := 2.1.0" in lines
     assert "PYTHON := 3.9" in lines
     assert "COMPRESSION := xz" in lines
@@ -38,7 +39,7 @@ def test_cell_mk_holds_what_rules_must_know(recipe: Recipe) -> None:
 
 
 def test_every_variable_that_rules_uses_is_made(recipe: Recipe) -> None:
-    made = {line.split(" := ")[0] for line in stage.cell_mk(recipe).splitlines()}
+    made = {line.split(" := ")[0] for line in stage.cell_mk(recipe, AIRFLOW).splitlines()}
     rules = recipe.debian["rules"][1].decode()
     assert {name for name in made if f"$({name})" not in rules} == set()
 
@@ -140,6 +141,71 @@ def test_every_debian_file_reaches_a_package(recipe: Recipe) -> None:
     assert reached == recipe.debian.keys()
 
 
+# The package by another name (NAME=).
+
+NAMED = named("airflow-2.1")
+
+
+def text_of(recipe: Recipe, binary: Binary) -> str:
+    """All of debian/ that ``binary`` is built from, in one text."""
+    files = recipe.debian_files(binary)
+    return "".join(content.decode() for _, content in files.values())
+
+
+@pytest.mark.parametrize("binary", [*BINARIES, NAMED])
+def test_no_marker_is_left_for_a_name(recipe: Recipe, binary: Binary) -> None:
+    assert "@NAME@" not in text_of(recipe, binary)
+    assert "@TITLE@" not in text_of(recipe, binary)
+
+
+def test_a_named_package_names_no_file_of_the_plain_one(recipe: Recipe) -> None:
+    """Its own tree, command, page, documents and data; only the user is shared."""
+    text = text_of(recipe, NAMED)
+    for place in ("/usr/lib", "/usr/bin", "/usr/share", "/usr/share/doc"):
+        assert not re.search(rf"{place}/airflow(?![-\w])", text), place
+    for place in ("/usr/lib/airflow-2.1", "/usr/bin/airflow-2.1", "/usr/share/doc/airflow-2.1"):
+        assert place in text
+    assert "\nu airflow - " in text
+
+
+def test_a_named_package_has_its_own_files(recipe: Recipe, tmp_path: Path) -> None:
+    """Where debhelper looks for them, and a stanza and source of its own."""
+    plain = recipe.debian_files(AIRFLOW).keys()
+    found = recipe.debian_files(NAMED).keys()
+    assert {name.replace("airflow-2.1", "airflow") for name in found} == plain
+    assert {"airflow-2.1.postrm", "airflow-2.1.1", "bin/airflow-2.1"} <= found
+    stage.write(recipe, NAMED, wheels(recipe), tmp_path / "tree")
+    debian = tmp_path / "tree" / "debian"
+    control = (debian / "control").read_text()
+    assert control.startswith("Source: airflow-2.1\n")
+    assert re.findall("^Package: (.*)$", control, re.MULTILINE) == ["airflow-2.1"]
+    assert (debian / "changelog").read_text().startswith("airflow-2.1 (2.1.0-1~deb11u1) ")
+    assert (debian / "airflow-2.1.manpages").read_text() == "debian/airflow-2.1.1\n"
+    cell = (debian / "cell.mk").read_text().splitlines()
+    assert {"NAME := airflow-2.1", "PROVIDES := airflow-environment"} <= set(cell)
+
+
+def test_a_name_is_an_input_and_no_other_package_s(recipe: Recipe) -> None:
+    other = named("airflow-2.1.0")
+    assert len({recipe.key(binary) for binary in (AIRFLOW, INSTANCES, NAMED, other)}) == 4
+    assert named("airflow") == AIRFLOW
+    assert "PROVIDES := \n" in stage.cell_mk(recipe, AIRFLOW)
+    assert "NAME := airflow\n" in stage.cell_mk(recipe, INSTANCES)
+
+
+def test_a_long_name_makes_no_line_too_long(recipe: Recipe) -> None:
+    """lintian allows a description 80 columns; who has room keeps the lines as written."""
+    long = "airflow-the-one-of-the-department-of-statistics"
+    control = recipe.debian_files(named(long))["control"][1].decode()
+    lines = [line for line in control.splitlines() if line.startswith(" ")]
+    assert max(map(len, lines)) <= 80
+    assert f"/usr/lib/{long}," in control
+    plain = recipe.debian_files(AIRFLOW)["control"][1].decode()
+    source = recipe.debian["control"][1].decode().replace("@NAME@", "airflow")
+    assert plain.rstrip() in source
+    assert naming.named({"control": (0o644, plain.encode())}, "x")["control"][1].decode() == plain
+
+
 def test_caches_are_no_part_of_a_tree(tmp_path: Path) -> None:
     for name in ("a.py", "sub/b.py", "__pycache__/a.pyc", "sub/.ruff_cache/x", ".mypy_cache/3/x"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -199,8 +265,10 @@ def test_a_record_from_before_there_were_dates_still_counts(tmp_path: Path) -> N
 
 
 def test_each_package_has_a_record_of_its_own(recipe: Recipe, tmp_path: Path) -> None:
-    names = {record.path(tmp_path, recipe.cell, binary).name for binary in BINARIES}
+    binaries = (*BINARIES, NAMED)
+    names = {record.path(tmp_path, recipe.cell, binary).name for binary in binaries}
     assert names == {
         "airflow_2.1.0-1~deb11u1_amd64.json",
+        "airflow-2.1_2.1.0-1~deb11u1_amd64.json",
         "airflow-instances_2.1.0-1~deb11u1_all.json",
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from .. import moving
 from ..engine import locked
 from ..site import Site
 from . import Command, always
@@ -22,7 +23,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(site: Site, args: argparse.Namespace) -> int:
     with locked(site.layout):
-        plans, warnings = site.plan(args.names)
+        plans, warnings = moving.plan(site, args.names)
         warn([*warnings, *(w for plan in plans for w in plan.warnings)])
         carry_out(site, plans, args)
     changed = any(plan.changes for plan in plans)
@@ -34,7 +35,9 @@ COMMAND = Command(
     help="make the host as it is declared",
     description="Reads the declarations, checks all of them, and changes what is not as they "
     "say: accounts, directories, files, links and units. Only daemons that a change concerns, "
-    "and that are running, are restarted. A second run changes nothing. When one of the "
+    "and that are running, are restarted. An instance that goes to another installation is "
+    "stopped first; it is started again unless its database has to be migrated, by "
+    "airflow-instance migrate, which starts it then. A second run changes nothing. When one of the "
     "declarations asked for is malformed, nothing is changed.",
     arguments=arguments,
     run=run,

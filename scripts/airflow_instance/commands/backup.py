@@ -77,7 +77,7 @@ def _back_up(site: Site, name: str, args: argparse.Namespace) -> None:
     declared = site.load(name)
     if declared.absent:
         return
-    instance = site.view(declared)
+    instance = site.view(site.as_applied(declared))
     if args.dry_run:
         print(f"{name}: would back it up to {site.layout.backups_dir(name)}")
         return

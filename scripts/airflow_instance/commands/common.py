@@ -56,6 +56,8 @@ def carry_out(site: Site, plans: Sequence[InstancePlan], args: argparse.Namespac
                 print(f"{plan.name}: {line}")
         elif not args.dry_run:
             engine.execute(plan.changes, told)
+        if plan.last:
+            print(f"{plan.name}: {plan.last}")
 
 
 def _silent(line: str) -> None:

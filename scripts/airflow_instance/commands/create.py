@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import shlex
 
-from .. import edit, heads, migration, names, schema
+from .. import declaration, edit, heads, migration, names, schema
 from ..changes import WriteFile
 from ..engine import Engine, locked
 from ..errors import ConflictError, DeclarationError, UsageError
-from ..layout import Layout
+from ..installation import find_all
+from ..layout import DEFAULT_INSTALLATION, Layout, elsewhere
 from ..leaves import Path
 from ..secrecy import exposed
 from ..site import InstancePlan, Site
@@ -37,7 +38,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--group", help="An existing group; the name of the user by default.")
     parser.add_argument("--home", help="AIRFLOW_HOME; /srv/airflow-NAME by default.")
     parser.add_argument(
-        "--installation", metavar="DIR", help="The Airflow to run; /usr/lib/airflow by default."
+        "--installation",
+        metavar="DIR",
+        help="The Airflow to run: its directory, its package or the end of that name, as in "
+        "/usr/lib/airflow-2.11, airflow-2.11 or 2.11. By default that of the site's defaults, "
+        "/usr/lib/airflow, or the only one that is installed.",
     )
     parser.add_argument(
         "--set",
@@ -96,6 +101,8 @@ def text(args: argparse.Namespace, where: str) -> str:
 def run(site: Site, args: argparse.Namespace) -> int:
     name, layout = names.check(args.name), site.layout
     where = layout.seen(layout.instance_file(name))
+    if not args.installation:
+        args.installation = _only_one(site, args)
     write = WriteFile(where, text(args, where).encode(), None, 0o644, "root", "root")
     engine = Engine(site.tree, site.host)
     plan: InstancePlan | None = None
@@ -117,6 +124,15 @@ def run(site: Site, args: argparse.Namespace) -> int:
             raise
     _report(site, name, args, plan)
     return 0
+
+
+def _only_one(site: Site, args: argparse.Namespace) -> str:
+    """The only Airflow that is installed, when nothing says which and it is not the default."""
+    found = find_all(site.layout)
+    said = any(pair.startswith("installation=") for pair in args.values)
+    if said or len(found) != 1 or ("installation",) in declaration.defaults(site.layout):
+        return ""
+    return "" if found[0].prefix == DEFAULT_INSTALLATION else found[0].prefix
 
 
 def _declare(site: Site, engine: Engine, name: str, write: WriteFile) -> InstancePlan:
@@ -157,8 +173,7 @@ def _initialise(site: Site, plan: InstancePlan, args: argparse.Namespace) -> Non
 def check_launcher(site: Site, name: str) -> None:
     """airflow-NAME must not hide, or be hidden by, another program."""
     link = Layout.launcher_link(name)
-    for directory in ("/usr/bin", "/bin", "/usr/sbin", "/sbin"):
-        other = f"{directory}/airflow-{name}"
+    for other in Layout.hidden_by_launcher(name):
         if site.tree.status(other) is not None:
             raise DeclarationError(
                 f"{name} cannot name an instance: {link} would hide {other}",
@@ -171,9 +186,10 @@ def _report(site: Site, name: str, args: argparse.Namespace, plan: InstancePlan)
         print(f"declared {name}; next: airflow-instance apply {name}")
         return
     instance = plan.instance
+    install = instance.installation
     print(
-        f"created {name}: Airflow {instance.installation.version}, user {instance.user}, "
-        f"home {instance.home}, port {instance.ports['web']}"
+        f"created {name}: Airflow {install.version}{elsewhere(install.prefix)}, user "
+        f"{instance.user}, home {instance.home}, port {instance.ports['web']}"
     )
     if args.no_migrate or site.layout.alternate:
         print(f"next: airflow-instance migrate {name}")

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from .. import declaration, heads, held, ports, units
 from ..errors import InstanceError
 from ..installation import find as find_installation
+from ..layout import DEFAULT_INSTALLATION
 from ..parameters import expand
 from ..site import Site
 from ..units import State
@@ -17,6 +18,8 @@ from . import Command
 from .common import warn
 
 COLUMNS = ("name", "version", "user", "port", "status", "home")
+# And, where one is not the default, which Airflow that is.
+INSTALLATION = "installation"
 
 States = Mapping[str, State]
 Fact = Callable[[Site, str, States], Sequence[str]]
@@ -29,7 +32,7 @@ def online(site: Site, name: str, states: States) -> Sequence[str]:
 
 
 def waiting(site: Site, name: str, states: States) -> Sequence[str]:
-    """held: stopped when its Airflow was upgraded, until it is migrated."""
+    """held: stopped when it got another Airflow, until it is migrated."""
     return ["held"] if held.recall(site, name) else []
 
 
@@ -42,7 +45,7 @@ def database(site: Site, name: str) -> Sequence[str]:
         heads.UNREACHABLE: ["database_unreachable"],
     }
     try:
-        instance = site.view(site.load(name, secrets=False))
+        instance = site.view(site.as_applied(site.load(name, secrets=False)))
         return words.get(heads.state(site, instance, timeout=5).state, [])
     except InstanceError:
         return ["database_not_asked"]
@@ -66,7 +69,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def row(site: Site, name: str, states: States, *, check: bool = False) -> dict[str, object]:
     """What is known of one instance; ``error`` says why the rest is not."""
-    found: dict[str, object] = dict.fromkeys(COLUMNS)
+    found: dict[str, object] = dict.fromkeys((*COLUMNS, INSTALLATION))
     found.update(name=name, status=["invalid"], error=None)
     try:
         declared = site.load(name, secrets=False)
@@ -76,6 +79,7 @@ def row(site: Site, name: str, states: States, *, check: bool = False) -> dict[s
         parameters, _ = expand(declared, site.facts)
         found["user"] = parameters[("service_user",)].value
         found["home"] = parameters[("airflow_home",)].value
+        found[INSTALLATION] = parameters[(INSTALLATION,)].value
         words = [word for fact in FACTS for word in fact(site, name, states)]
         mode = str(parameters[("start",)].value)
         words += [mode] if mode != "auto" else []
@@ -84,7 +88,7 @@ def row(site: Site, name: str, states: States, *, check: bool = False) -> dict[s
         allocated = ports.load(site.layout, name)
         claims = ports.claims(name, declared.leaves, allocated, "")
         found["port"] = next((claim.port for claim in claims if claim.slot == "web"), None)
-        install = find_installation(site.layout, str(parameters[("installation",)].value))
+        install = find_installation(site.layout, str(parameters[(INSTALLATION,)].value))
         found["version"] = str(install.version)
     except InstanceError as error:
         found["error"] = error.lines()[0]
@@ -101,9 +105,11 @@ def run(site: Site, args: argparse.Namespace) -> int:
         print(json.dumps(rows, indent=2))
         return 0
     warn(str(entry["error"]) for entry in rows if entry["error"])
-    lines = [[_cell(entry, column) for column in COLUMNS] for entry in rows]
+    elsewhere = any(row[INSTALLATION] not in (None, DEFAULT_INSTALLATION) for row in rows)
+    columns = (*COLUMNS, INSTALLATION) if elsewhere else COLUMNS
+    lines = [[_cell(entry, column) for column in columns] for entry in rows]
     if not args.no_header:
-        lines.insert(0, [column.upper() for column in COLUMNS])
+        lines.insert(0, [column.upper() for column in columns])
     widths = [max(map(len, cells)) for cells in zip(*lines)]
     for line in lines:
         padded = [cell.ljust(width) for cell, width in zip(line, widths)]
@@ -129,10 +135,12 @@ COMMAND = Command(
     name="ls",
     help="list the instances that are declared",
     description="Prints one line per instance: name, version of Airflow, user, port of the web "
-    "UI, status and home. The status is words with commas between: online, degraded (not all "
+    "UI, status and home; and, when not all are in /usr/lib/airflow, the installation that each "
+    "runs. The status is words with commas between: online, degraded (not all "
     "daemons are up) or down; manual or disabled, unless it is started with the host; held, when "
-    "an upgrade stopped it; absent; invalid; and with --check migration_pending, not_initialised, "
-    "database_newer, database_unreachable or database_not_asked. Anyone may use it.",
+    "it was stopped for another Airflow; absent; invalid; and with --check migration_pending, "
+    "not_initialised, database_newer, database_unreachable or database_not_asked. Anyone may "
+    "use it.",
     arguments=arguments,
     run=run,
     examples=(("airflow-instance ls --json", "for scripts"),),

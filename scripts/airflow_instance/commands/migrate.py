@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import time
 
-from .. import backups, dumps, former, heads, held, migration, moved, names, transition
+from .. import backups, dumps, former, heads, held, migration, moved, moving, names, transition
 from ..backups import Backup
 from ..engine import locked
 from ..errors import AlreadyError, HostError, InstanceError
@@ -38,6 +38,7 @@ def run(site: Site, args: argparse.Namespace) -> int:
     name = names.check(args.name)
     with locked(site.layout, name=name):
         instance = site.view(site.load(name))
+        moving.require_applied(site, instance)
         # Whose files are there, and whose database: both may be of another Airflow.
         old = former.outdated(site.tree, name, instance.installation)
         moves = _moves(site, instance, old)
@@ -68,7 +69,7 @@ def run(site: Site, args: argparse.Namespace) -> int:
         _report(moves)
         resumed = held.resume(site, instance)
         if resumed:
-            print(f"{name}: starting what an upgrade had stopped: {' '.join(resumed)}")
+            print(f"{name}: starting what was stopped before: {' '.join(resumed)}")
     return 0
 
 
@@ -197,7 +198,8 @@ def _taken_back(
     return HostError(
         f"{why}; the database was put back as it was, and {name} is stopped",
         hint=f"see {site.layout.migrate_log(name)}; {again}; to go on with Airflow "
-        f"{backup.airflow} instead, install its package again, which starts what ran; "
+        f"{backup.airflow} instead, install its package again, or set --apply installation= to "
+        f"where it still is, which starts what ran; "
         f"the backup stays: {typed}",
     )
 
@@ -208,7 +210,7 @@ COMMAND = Command(
     description="Compares the database with the migrations of the installed Airflow. When some "
     "are pending, it renders the instance for that Airflow unless that is done, makes a backup, "
     "has Airflow run them, looks whether they were run, says which options and daemons are other "
-    "ones now, and starts what an upgrade had stopped. When "
+    "ones now, and starts what was stopped before. When "
     "that fails, the old database is put back. A new database is initialised. What Airflow "
     "prints is in /var/log/airflow-instances/NAME-migrate.log. Nothing else runs a migration: "
     "no start, and no upgrade of a package. Exit status 2: it was so already.",

@@ -84,7 +84,7 @@ def _safety(site: Site, name: str) -> Backup | None:
     """A backup of what is there; None when there is nothing."""
     if site.tree.status(site.layout.seen(site.layout.instance_file(name))) is None:
         return None
-    instance = site.view(site.load(name))
+    instance = site.view(site.as_applied(site.load(name)))
     try:
         made = backups.make(site, instance)
     except InstanceError as error:
@@ -126,7 +126,7 @@ def _put_back(site: Site, safety: Backup) -> list[str]:
     """The database as it was; what of it failed."""
     try:
         if safety.dump:
-            old = site.view(site.load(safety.name))
+            old = site.view(site.as_applied(site.load(safety.name)))
             dumps.restore(site, old, safety.path / safety.dump)
     except InstanceError as error:
         return [error.message]
@@ -147,7 +147,7 @@ def _report(site: Site, backup: Backup, instance: Instance) -> None:
         former.forget(site.tree, instance.name)
         resumed = held.resume(site, instance)
         if resumed:
-            print(f"{instance.name}: starting what an upgrade had stopped: {' '.join(resumed)}")
+            print(f"{instance.name}: starting what was stopped before: {' '.join(resumed)}")
     if schema.state == heads.PENDING:
         _remember(site, backup, instance)
     if schema.state == heads.PENDING or (schema.state == heads.FRESH and not backup.dump):

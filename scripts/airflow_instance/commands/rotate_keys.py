@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from .. import keys, names, rotation, standstill
+from .. import keys, moving, names, rotation, standstill
 from ..changes import Change, Systemctl, WriteFile
 from ..engine import Engine, locked
 from ..errors import AlreadyError, ConflictError, UsageError
@@ -47,7 +47,9 @@ def run(site: Site, args: argparse.Namespace) -> int:
         declared = site.load(name)
         if declared.absent:
             raise AlreadyError(f"{name} is declared absent")
-        _Rotation(site, site.view(declared), args).run()
+        instance = site.view(declared)
+        moving.require_applied(site, instance)
+        _Rotation(site, instance, args).run()
     return 0
 
 

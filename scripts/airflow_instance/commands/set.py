@@ -6,7 +6,7 @@ import argparse
 import getpass
 import sys
 
-from .. import edit, names, readfile
+from .. import edit, moving, names, readfile
 from ..changes import Change, MakeDirectory, WriteFile
 from ..engine import Engine, locked
 from ..errors import AlreadyError, InstanceError, UnknownInstanceError, UsageError
@@ -51,7 +51,7 @@ def run(site: Site, args: argparse.Namespace) -> int:
             engine.execute(changes)
             # What the file says now has to make sense before it is left there.
             expand(site.load(name), site.facts)
-            plans, warnings = site.plan([name]) if args.apply else ([], [])
+            plans, warnings = moving.plan(site, [name]) if args.apply else ([], [])
             warn([*warnings, *(w for plan in plans for w in plan.warnings)])
         except InstanceError:
             engine.take_back()
@@ -153,6 +153,7 @@ COMMAND = Command(
     root=always,
     examples=(
         ("airflow-instance set analytics airflow_config.core.parallelism=64 --apply", ""),
+        ("airflow-instance set analytics installation=2.11 --apply", "/usr/lib/airflow-2.11"),
         ("pass show analytics-db | airflow-instance set analytics db_password=-", ""),
     ),
 )

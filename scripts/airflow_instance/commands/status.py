@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from .. import heads, held, probe, quoting, running, units
 from ..errors import InstanceError, PrivilegeError
 from ..instance import Instance
-from ..layout import unit
+from ..layout import elsewhere, unit
 from ..site import Site
 from . import Command
 from .common import add_name
@@ -82,6 +82,7 @@ def run(site: Site, args: argparse.Namespace) -> int:
         "status": units.summary(states),
         "start": instance.parameter("start"),
         "version": str(instance.installation.version),
+        "installation": instance.installation.prefix,
         "user": instance.user,
         "url": instance.option("base_url"),
         "database": {"kind": instance.database.kind, **database(site, instance)},
@@ -98,7 +99,8 @@ def run(site: Site, args: argparse.Namespace) -> int:
 def _print(found: Mapping[str, object], rows: Sequence[Mapping[str, object]]) -> None:
     print(
         f"{found['name']}: {found['status']}, start: {found['start']}, "
-        f"Airflow {found['version']}, user {found['user']}, {found['url']}"
+        f"Airflow {found['version']}{elsewhere(str(found['installation']))}, "
+        f"user {found['user']}, {found['url']}"
     )
     said = found["database"]
     assert isinstance(said, dict)
@@ -109,7 +111,7 @@ def _print(found: Mapping[str, object], rows: Sequence[Mapping[str, object]]) ->
         facts.append(quoting.plain(str(said["error"])))
     print(f"database: {', '.join(facts)}")
     if found["held"]:
-        print("stopped after an upgrade; airflow-instance start or migrate starts it again")
+        print("stopped for another Airflow; airflow-instance start or migrate starts it again")
     lines = [[word.upper() for word in _COLUMNS]]
     for row in rows:
         shown = {

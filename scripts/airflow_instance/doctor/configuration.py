@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from ..changes import Systemctl
 from ..installation import known_options
+from ..layout import Layout, package_of
 from .finding import ERROR, WARNING, Finding, Patient
 
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -80,15 +81,28 @@ def interpreter(patient: Patient) -> Iterable[Finding]:
             ERROR,
             "installation",
             f"{installation.bin_dir}/python leads nowhere: {built} is not installed",
-            "apt install --reinstall airflow",
+            f"apt install --reinstall {package_of(installation.prefix)}",
         )
     elif not python.resolve().name.startswith(built):
         yield Finding(
             ERROR,
             "installation",
             f"{installation.prefix} was built for {built} and runs on {python.resolve().name}",
-            "apt install --reinstall airflow",
+            f"apt install --reinstall {package_of(installation.prefix)}",
         )
 
 
-CHECKS = (pending, warnings, overrides, exposure, interpreter)
+def launcher(patient: Patient) -> Iterable[Finding]:
+    """The command airflow-NAME hides no program, such as that of a package called so."""
+    for path in Layout.hidden_by_launcher(patient.name):
+        if patient.site.tree.status(path) is not None:
+            yield Finding(
+                WARNING,
+                "launcher",
+                f"{Layout.launcher_link(patient.name)} hides {path}",
+                f"airflow-instance rename {patient.name} NEW, or call {path} by its path",
+            )
+            return
+
+
+CHECKS = (pending, warnings, overrides, exposure, interpreter, launcher)

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
 from ..errors import HostError, PrivilegeError
-from ..layout import Layout
+from ..layout import Layout, package_of
 from ..render import environment
 from .target import Target
 
@@ -102,7 +102,8 @@ def run(
             **options,
         )
     except OSError as error:
-        raise HostError(f"{words[0]}: {error.strerror}", hint="apt install airflow") from error
+        hint = f"apt install {package_of(target.python.removesuffix('/bin/python'))}"
+        raise HostError(f"{words[0]}: {error.strerror}", hint=hint) from error
     try:
         out, err = process.communicate(json.dumps(request), timeout)
     except subprocess.TimeoutExpired:

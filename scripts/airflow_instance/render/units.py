@@ -16,9 +16,11 @@ _FINISH = "/usr/share/airflow-instances/airflow_instance/inside/finish_task.py"
 
 def daemon(instance: Instance, which: Daemon) -> str:
     """For a daemon: the common drop-in, and the command of the installed version."""
-    command = which.command(instance.installation.version)
+    version = instance.installation.version
+    command = which.command(version)
     words = [*which.through, instance.installation.airflow, *command]
     text = f"{drop_in(instance)}ExecStart=\nExecStart={' '.join(words)}\n"
+    text += "".join(f"{line}\n" for line in which.service(version))
     if which.name == "scheduler" and _executors(instance) & table().sequential:
         # SIGTERM would kill the task. This lets it finish, and ends the scheduler then.
         text += f"ExecStop=/usr/bin/python3 -I {_FINISH} $MAINPID\nSuccessExitStatus=SIGKILL\n"

@@ -3,7 +3,8 @@
 Runs on the host under test, on the package's own Python. The modules of each
 provider are imported in a child forked for that provider alone, so that one
 provider cannot profit from what another has imported, nor a crash hide the
-rest. Example DAGs are no modules of a provider and are left out.
+rest. Example DAGs are no modules of a provider and are left out, and so is what
+alembic runs itself: env.py of migrations.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ def modules(providers: Path) -> list[str]:
     found = []
     for path in providers.rglob("*.py"):
         parts = path.relative_to(providers.parents[1]).with_suffix("").parts
-        if "example_dags" in parts:
+        if "example_dags" in parts or parts[-2:] == ("migrations", "env"):
             continue
         found.append(".".join(parts[:-1] if parts[-1] == "__init__" else parts))
     return sorted(found)
