@@ -61,6 +61,9 @@ def of(site: Site, instance: Instance, old: Version) -> Moves:
         was, now = row.option(old), row.option(version)
         if was and was in before.config and was != now and (now is None or now in instance.config):
             options.append((was, now))
+    # One name may have had two purposes, of which one has none any more.
+    there = {was for was, now in options if now}
+    options = [(was, now) for was, now in options if now or was not in there]
     daemons = [[daemon.name for daemon in found.daemons] for found in (before, instance)]
     return Moves(
         old,

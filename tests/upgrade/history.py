@@ -71,7 +71,7 @@ class History:
         team.add_dag(DAG, self.machine.read("/opt/upgrade/history.py"))
         team.tool("start")
         self.well()
-        team.run_dag(DAG, "first")
+        self.run("first")
 
     @property
     def team(self) -> Instance:
@@ -143,6 +143,12 @@ class History:
         )
         return self.seen[step]
 
+    def run(self, name: str) -> None:
+        """Have the DAG run to success."""
+        team = self.team
+        state = team.run_dag(DAG, name)["runs"][name]
+        assert state == "success", f"the run {name} {state}\n{team.words()}"
+
     def upgrade(self, step: str, command: str) -> Seen:
         """Run ``command``, wait until what it stops is stopped, and look."""
         done = self.shell(command)
@@ -160,7 +166,7 @@ class History:
         done = self.tool("migrate", NAME)
         assert done.status == 0, done.stdout + done.stderr + self.log()
         self.well()
-        self.team.run_dag(DAG, run)
+        self.run(run)
         return self.note(step, done)
 
     def log(self) -> str:

@@ -44,7 +44,7 @@ def life(make_lab: MakeLab) -> Life:
 
     done = this.shell(back)
     this.well()
-    this.team.run_dag("history", "between")
+    this.run("between")
     this.note("2.1.0 again", done)
     this.note("restored by 2.1.0", this.tool(*printed(failed.said), "--stop"))
     this.well()

@@ -23,7 +23,7 @@ def life(make_lab: MakeLab) -> Life:
     done = this.shell(command)
     assert done.status == 0, done.stdout + done.stderr
     this.well()
-    this.team.run_dag("history", "second")
+    this.run("second")
     this.note("after", done)
     lab.retire(this.machine)
     return this.seen
