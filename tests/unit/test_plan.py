@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -135,6 +136,14 @@ def test_what_disk_is_needed_is_said_before_anything_is_done(
     line = f"  needs up to {log.size(work.disk_bytes)} of disk, 8000 MB are free"
     said = capsys.readouterr().out.splitlines()
     assert said.index(line) < next(n for n, text in enumerate(said) if text.startswith("  root"))
+
+
+def test_what_is_not_compressed_needs_more_disk(recipe: Recipe, tmp_path: Path) -> None:
+    """The tree, dpkg-deb's temporary file and the package are each as large as the tree."""
+    fast = replace(recipe, compression=("none", 0))
+    locked = sum(file.size for file in recipe.lock.files)
+    more = plan(fast, tmp_path).disk_bytes - plan(recipe, tmp_path).disk_bytes
+    assert more >= 6 * locked
 
 
 def test_what_is_built_in_seconds_needs_some_disk_too(recipe: Recipe, tmp_path: Path) -> None:
