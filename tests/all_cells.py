@@ -19,8 +19,10 @@ from airflow_deb.errors import AirflowDebError
 from airflow_deb.settings import Settings
 from airflow_deb.states import State
 
+# The second Airflow of the tests of two on one host.
+_NAMED = ("deb", "VERSION=2.1.4", "NAME=airflow-2.1.4")
 # What a run of make hands down to the next, and what would choose a single cell.
-_NOT_HANDED_DOWN = ("MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES", "MAKELEVEL", "VERSION", "SUITE")
+_NOT_HANDED_DOWN = ("MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES", "MAKELEVEL", "VERSION", "SUITE", "NAME")
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ def parts(cells: Sequence[State]) -> list[Part]:
         chosen = (f"VERSION={cell.version}", f"SUITE={cell.suite}")
         calls = (("deb", *chosen), ("test-cell", *chosen)) if cell.locked == "yes" else ()
         found.append(Part(f"{cell.version} {cell.suite}", calls))
-    return [*found, Part("upgrades", (("test-upgrade",),))]
+    return [*found, Part("upgrades", (_NAMED, ("test-upgrade",)))]
 
 
 def carry_out(work: Sequence[Part], make: Callable[[Sequence[str]], int]) -> list[Outcome]:

@@ -5,7 +5,7 @@ A scenario of one test module's own is best written there (see registry.py).
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,6 @@ from tests.host.scenarios import (
 )
 
 from airflow_deb import busy, log, paths
-from airflow_deb.errors import AirflowDebError
 
 # pytest finds fixtures among this module's names.
 __all__ = [
@@ -62,18 +61,6 @@ def pytest_terminal_summary(
     """Tell when each scenario had come to its end."""
     for line in config.stash.get(_TIMINGS, []):
         terminalreporter.write_line(line)
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(
-    call: pytest.CallInfo[None],
-) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Show what a failed command printed, which is not in the error's message."""
-    report = yield
-    error = call.excinfo.value if call.excinfo else None
-    if isinstance(error, AirflowDebError) and error.detail:
-        report.sections.append(("the end of what it printed", error.detail))
-    return report
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,7 @@ ALL = [
     "test-cell VERSION=2.1.0 SUITE=bullseye",
     "deb VERSION=3.3.2 SUITE=trixie",
     "test-cell VERSION=3.3.2 SUITE=trixie",
+    "deb VERSION=2.1.4 NAME=airflow-2.1.4",
     "test-upgrade",
 ]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -12,21 +12,8 @@ from tests import artifact
 from tests.upgrade.lab import UpgradeLab
 
 from airflow_deb import busy, log, paths
-from airflow_deb.errors import AirflowDebError
 
 MakeLab = Callable[[str, str], UpgradeLab]
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(
-    call: pytest.CallInfo[None],
-) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Show what a failed command printed, which is not in the error's message."""
-    report = yield
-    error = call.excinfo.value if call.excinfo else None
-    if isinstance(error, AirflowDebError) and error.detail:
-        report.sections.append(("the end of what it printed", error.detail))
-    return report
 
 
 @pytest.fixture(scope="module")

@@ -26,7 +26,7 @@ from tests.host.registry import wanted
 
 from airflow_deb import busy, log, paths, record, versions
 from airflow_deb.binary import AIRFLOW
-from airflow_deb.errors import ConfigError
+from airflow_deb.errors import ConfigError, UsageError
 from airflow_deb.run import Result
 
 DEFAULT = "/usr/lib/airflow"
@@ -34,7 +34,7 @@ HOST_TESTS = Path(scenarios.__file__).parent
 
 
 def named_artifact(plain: Artifact) -> Artifact:
-    """A named package of the suite of ``plain``; skips the tests where none was built."""
+    """A named package of the suite of ``plain``. Raises UsageError when none was built."""
     cells = [
         cell
         for cell in versions.load(paths.default().versions_sh).cells()
@@ -48,7 +48,10 @@ def named_artifact(plain: Artifact) -> Artifact:
         if cell and kept and os.environ.get("NAME") in (None, "", name):
             found.append((cells.index(cell), name, Artifact(name, cell, where.parent, kept)))
     if not found:
-        pytest.skip("there is no second Airflow: make deb VERSION=… NAME=airflow-…")
+        raise UsageError(
+            f"there is no second Airflow in {plain.directory}",
+            hint="build one: make deb VERSION=2.1.4 NAME=airflow-2.1.4",
+        )
     return max(found, key=lambda entry: entry[:2])[2]
 
 
