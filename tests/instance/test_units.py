@@ -57,6 +57,14 @@ def test_every_daemon_has_a_template() -> None:
     }
 
 
+@pytest.mark.parametrize("name", [path.stem for path in SHIPPED.glob("*@.timer")])
+def test_what_a_timer_starts_may_be_started_by_hand_as_well(name: str) -> None:
+    """systemd fails a unit that is started more than five times within ten seconds."""
+    text = (SHIPPED / f"{name}.service").read_text(encoding="utf-8")
+    head, _, _ = text.partition("[Service]")
+    assert lines(head, "StartLimitIntervalSec") == ["0"]
+
+
 @pytest.mark.parametrize("name", DAEMONS)
 def test_templates(name: str) -> None:
     text = (SHIPPED / f"airflow-{name}@.service").read_text("utf-8")
