@@ -55,7 +55,7 @@ class GoneError(AirflowDebError):
 
 
 class HashError(AirflowDebError):
-    """A file's sha256 is not the locked one."""
+    """A file's sha256 is not the one that was locked, built or published."""
 
     status = 7
 
