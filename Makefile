@@ -55,7 +55,7 @@ lock-tools: ## bring the locks of the project's own Python tools up to date
 	@$(BUILDER) lock-tools
 
 .PHONY: test
-test: lint test-unit test-build deb test-package test-host test-modern ## everything that CI runs, the packages it tests included
+test: lint test-unit test-build deb test-package test-repo test-host test-modern ## everything that CI runs, the packages it tests included
 
 .PHONY: lint
 lint: ## ruff, mypy, shellcheck
@@ -72,6 +72,10 @@ test-build: ## tests of the builder with real containers and its command line
 .PHONY: test-package
 test-package: ## tests that open the built packages: [VERSION= SUITE= NAME=]
 	@$(PYTEST) tests/package
+
+.PHONY: test-repo
+test-repo: ## tests of the repository with aptly, gpg and the apt of every suite
+	@$(PYTEST) tests/repo
 
 .PHONY: test-host
 test-host: ## tests in booted Debian containers with the packages installed
