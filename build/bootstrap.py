@@ -36,6 +36,10 @@ PROGRAMS = {
     "setpriv": "util-linux",
     "pkill": "procps",
     "git": "git",
+    "gpg": "gpg",
+    "gpg-agent": "gpg-agent",
+    "gpgv": "gpgv",
+    "gpgconf": "gpgconf",
 }
 TEST_PROGRAMS = {"shellcheck": "shellcheck"}
 # The commands that need neither root nor Debian packages.

@@ -21,6 +21,8 @@ Settings, as KEY=value behind the target:
   SHELL_ON_FAIL=1  open a shell in the container when the build fails
   NO_WAIT=1      fail when somebody else is building the same package
   MIRROR         the Debian mirror to make roots from; without it mmdebstrap's default
+  SIGNING_KEY    the key to sign with: a fingerprint in your GnuPG keyring, or a file with
+                 an armored secret key; without it a development key, made on first use
   CONSTRAINTS    for lock: Airflow's constraints, a file, a URL, or none
   RESOLVER       for lock: uv (default) or pip-tools
   FORMAT         for matrix: text (default) or json

@@ -33,6 +33,9 @@ PACKAGES = {
     "mount": "mount",
     "sudo": "sudo",
     "git": "git",
+    "gpg": "gpg",
+    "gpgv": "gpgv",
+    "gpgconf": "gpgconf",
 }
 
 

@@ -31,6 +31,7 @@ class Settings:
     format: str = "text"
     mirror: str = ""
     compress: str = ""
+    signing_key: str = ""
     dry_run: bool = False
     fast: bool = False
     keep: bool = False
@@ -63,6 +64,7 @@ def read(environ: Mapping[str, str] = os.environ) -> Settings:
         format=_one_of(environ, "FORMAT", "text", "json"),
         mirror=environ.get("MIRROR", "").strip(),
         compress=environ.get("COMPRESS", "").strip(),
+        signing_key=environ.get("SIGNING_KEY", "").strip(),
         dry_run=_flag(environ, "DRY_RUN"),
         fast=_flag(environ, "FAST"),
         keep=_flag(environ, "KEEP"),
