@@ -6,8 +6,8 @@ builder calls (apt-get, as root or through sudo; it says so first) and a
 virtualenv with its locked Python tools, both only when they are missing, and
 then executes ``python -m airflow_deb COMMAND …`` in that virtualenv; with
 ``--tests``, ``python -m COMMAND …`` with pytest, ruff and mypy beside it. The
-command ``tools`` ends when the machine is ready; ``matrix`` only looks, and needs
-the virtualenv alone. What is said here goes to stderr, so that stdout is the
+command ``tools`` ends when the machine is ready; ``matrix`` and ``verify`` only look,
+and need the virtualenv alone. What is said here goes to stderr, so that stdout is the
 command's own.
 
 Standard library only: it is what runs on a machine where nothing of ours is.
@@ -42,8 +42,8 @@ PROGRAMS = {
     "gpgconf": "gpgconf",
 }
 TEST_PROGRAMS = {"shellcheck": "shellcheck"}
-# The commands that need neither root nor Debian packages.
-LOOKING = (["matrix"],)
+# The commands that need neither root nor all of these Debian packages.
+LOOKING = (["matrix"], ["verify"])
 
 
 def missing_packages(tests: bool) -> list[str]:
@@ -145,7 +145,7 @@ def main(arguments: list[str]) -> int:
                 f"this python3 is {sys.version.split()[0]}",
                 hint="the builder needs 3.11 or newer, which Debian 12 has",
             )
-        looking = arguments in LOOKING
+        looking = arguments in LOOKING and os.environ.get("REBUILD", "") not in ("1", "yes")
         packages = [] if looking else missing_packages(tests)
         if packages and os.environ.get("DRY_RUN", "") in ("1", "yes"):
             print(f"airflow-deb: would install Debian packages: {' '.join(packages)}")

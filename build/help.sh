@@ -23,9 +23,12 @@ Settings, as KEY=value behind the target:
   MIRROR         the Debian mirror to make roots from; without it mmdebstrap's default
   SIGNING_KEY    the key to sign with: a fingerprint in your GnuPG keyring, or a file with
                  an armored secret key; without it a development key, made on first use
+  DEB            for verify: the package, with what `make deb` left beside it
+  KEYRING        for verify: the public keys that are trusted; without it our own
+  REBUILD=1      for verify: build it again from this checkout and compare the bytes
   CONSTRAINTS    for lock: Airflow's constraints, a file, a URL, or none
   RESOLVER       for lock: uv (default) or pip-tools
-  FORMAT         for matrix: text (default) or json
+  FORMAT         for matrix and verify: text (default) or json
 
 The cache is in AIRFLOW_DEB_CACHE, or airflow-deb below XDG_CACHE_HOME (~/.cache);
 it may be deleted at any time. The package index and proxies are those that pip's
