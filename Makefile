@@ -2,10 +2,10 @@
 # `make help` lists them; settings are given as KEY=value behind the target.
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
-export VERSION SUITE PACKAGE NAME CONSTRAINTS RESOLVER FORMAT MIRROR COMPRESS SIGNING_KEY KEYRING DEB REBUILD DRY_RUN FAST KEEP NO_WAIT SHELL_ON_FAIL
+export VERSION SUITE PACKAGE NAME CONSTRAINTS RESOLVER FORMAT MIRROR COMPRESS SIGNING_KEY KEYRING DEB REBUILD BUNDLE DRY_RUN FAST KEEP NO_WAIT SHELL_ON_FAIL
 
 # The cell that `make test` builds and tests.
-test test-build test-package test-host test-cell bench: export VERSION := $(or $(VERSION),2.1.0)
+test test-build test-package test-host test-cell test-offline bench: export VERSION := $(or $(VERSION),2.1.0)
 
 BUILDER = build/bootstrap.py
 PYTEST = build/bootstrap.py --tests pytest
@@ -15,8 +15,12 @@ help: ## list the targets and the settings
 	@build/help.sh Makefile
 
 .PHONY: deb
-deb: ## build both packages: VERSION= [SUITE= NAME= PACKAGE= DRY_RUN=1 FAST=1 COMPRESS=best KEEP=1 SHELL_ON_FAIL=1]
+deb: ## build both packages: VERSION= [SUITE= NAME= PACKAGE= DRY_RUN=1 FAST=1 COMPRESS=best KEEP=1 SHELL_ON_FAIL=1] or BUNDLE=
 	@$(BUILDER) deb
+
+.PHONY: bundle
+bundle: ## one file from which a machine without a network can build: VERSION= [SUITE= NAME= PACKAGE=]
+	@$(BUILDER) bundle
 
 .PHONY: verify
 verify: ## check a .deb against what lies beside it: DEB= [KEYRING= REBUILD=1 FORMAT=json]
@@ -85,8 +89,12 @@ test-modern: ## the newest cell, built without compression and lintian, through 
 	@$(BUILDER) deb
 	@$(PYTEST) tests/cell
 
+.PHONY: test-offline
+test-offline: ## bundle a built cell and build it again without a network: [VERSION= SUITE= NAME=]
+	@$(PYTEST) tests/offline
+
 .PHONY: test-all
-test-all: ## make test, make deb and make test-cell for every cell, make test-upgrade, whatever fails
+test-all: ## make test, make deb and make test-cell for every cell, make test-upgrade and test-offline, whatever fails
 	@$(BUILDER) --tests tests.all_cells
 
 .PHONY: bench

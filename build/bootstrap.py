@@ -25,7 +25,7 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(PROJECT / "build"))
 
-from airflow_deb import paths  # noqa: E402 - it lies beside this script, not on sys.path
+from airflow_deb import bundle, paths  # noqa: E402 - beside this script, not on sys.path
 from airflow_deb.errors import AirflowDebError, MissingToolError  # noqa: E402
 
 # What is looked for, and the Debian package that has it.
@@ -93,11 +93,12 @@ def may_sudo() -> bool:
     return subprocess.run(ask, stderr=subprocess.DEVNULL, check=False).returncode == 0
 
 
-def environment(lock: str) -> Path:
+def environment(lock: str, bundled: Path | None = None) -> Path:
     """The virtualenv that holds exactly ``lock``, made when it is not there.
 
-    Raises MissingToolError when this python3 cannot make one, AirflowDebError
-    when pip cannot fill it.
+    From the bundle at ``bundled``, if there is one, and no index then. Raises
+    MissingToolError when this python3 cannot make one, AirflowDebError when pip cannot
+    fill it.
     """
     file = PROJECT / "requirements" / lock
     key = hashlib.sha256(sys.version.encode() + file.read_bytes()).hexdigest()[:16]
@@ -120,19 +121,35 @@ def environment(lock: str) -> Path:
     pip = [str(partial / "bin" / "python"), "-m", "pip", "install", "--quiet"]
     pip += ["--disable-pip-version-check", "--require-hashes", "--only-binary=:all:"]
     pip += ["--requirement", str(file)]
+    hint = "its message is above; without an index set PIP_INDEX_URL or pip's configuration"
+    if bundled is not None:
+        manifest = bundle.load(bundled)
+        house = partial / "wheels"
+        bundle.extract(
+            bundled, manifest, house, lambda n: Path(n).name if n in manifest.tool_files else ""
+        )
+        pip += ["--no-index", "--find-links", str(house)]
+        hint = f"its message is above; the bundle's are for Python {', '.join(manifest.tools)}"
     done = subprocess.run(pip, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
     if done.returncode != 0:
         print(done.stdout.decode(errors="replace"), file=sys.stderr)
         shutil.rmtree(partial, ignore_errors=True)
-        raise AirflowDebError(
-            "pip could not install the locked Python tools",
-            hint="its message is above; without an index set PIP_INDEX_URL or pip's configuration",
-        )
+        raise AirflowDebError("pip could not install the locked Python tools", hint=hint)
+    shutil.rmtree(partial / "wheels", ignore_errors=True)
     try:
         partial.rename(target)
     except OSError:  # Another run was faster.
         shutil.rmtree(partial, ignore_errors=True)
     return target
+
+
+def _bundle(arguments: list[str]) -> Path | None:
+    """BUNDLE for `make deb`, checked: a bad one is refused before anything is installed."""
+    if arguments != ["deb"] or not os.environ.get("BUNDLE", "").strip():
+        return None
+    path = Path(os.environ["BUNDLE"].strip()).expanduser()
+    bundle.check(path, PROJECT)
+    return path
 
 
 def main(arguments: list[str]) -> int:
@@ -145,6 +162,7 @@ def main(arguments: list[str]) -> int:
                 f"this python3 is {sys.version.split()[0]}",
                 hint="the builder needs 3.11 or newer, which Debian 12 has",
             )
+        bundled = _bundle(arguments)
         looking = arguments in LOOKING and os.environ.get("REBUILD", "") not in ("1", "yes")
         packages = [] if looking else missing_packages(tests)
         if packages and os.environ.get("DRY_RUN", "") in ("1", "yes"):
@@ -158,7 +176,7 @@ def main(arguments: list[str]) -> int:
                 "the builder makes mounts and containers, which needs root",
                 hint="run it as root, or as a user who may sudo",
             )
-        python = environment(lock) / "bin" / "python"
+        python = environment(lock, bundled) / "bin" / "python"
     except AirflowDebError as error:
         print(f"airflow-deb: error: {error}", file=sys.stderr)
         return error.status

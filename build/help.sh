@@ -24,8 +24,10 @@ Settings, as KEY=value behind the target:
   SIGNING_KEY    the key to sign with: a fingerprint in your GnuPG keyring, or a file with
                  an armored secret key; without it a development key, made on first use
   DEB            for verify: the package, with what `make deb` left beside it
-  KEYRING        for verify: the public keys that are trusted; without it our own
+  KEYRING        for verify: the public keys that are trusted, without it our own;
+                 for deb BUNDLE=: the keys of which one must have signed the bundle
   REBUILD=1      for verify: build it again from this checkout and compare the bytes
+  BUNDLE         for deb: a file of `make bundle` of this commit; no network is needed then
   CONSTRAINTS    for lock: Airflow's constraints, a file, a URL, or none
   RESOLVER       for lock: uv (default) or pip-tools
   FORMAT         for matrix and verify: text (default) or json

@@ -11,8 +11,20 @@ import sysconfig
 import traceback
 from pathlib import Path
 
+from . import (
+    bundling,
+    log,
+    make,
+    paths,
+    planning,
+    settings,
+    states,
+    toolslock,
+    unbundle,
+    verify,
+    versions,
+)
 from . import lock as locks
-from . import log, make, paths, planning, settings, states, toolslock, verify, versions
 from .binary import chosen
 from .errors import AirflowDebError
 
@@ -21,7 +33,7 @@ def main() -> int:
     """Run the command of this process; its exit status."""
     parser = argparse.ArgumentParser(prog="airflow-deb", description="see `make help`")
     parser.add_argument(
-        "command", choices=("deb", "shell", "lock", "lock-tools", "matrix", "verify")
+        "command", choices=("deb", "shell", "lock", "lock-tools", "matrix", "verify", "bundle")
     )
     command = parser.parse_args().command
     try:
@@ -55,7 +67,11 @@ def run_command(command: str) -> None:
     elif command == "lock":
         cell = matrix.cell(wanted.version, wanted.suite)
         locks.make(places, matrix, cell, constraints=wanted.constraints, resolver=wanted.resolver)
+    elif command == "bundle":
+        bundling.bundle(places, matrix, wanted)
     else:
+        if wanted.bundle:
+            wanted = unbundle.into_cache(places, matrix, wanted)
         recipe = make.recipe(places, matrix, wanted)
         if command == "shell":
             make.shell(places, recipe, uv, wanted)

@@ -33,6 +33,7 @@ from . import (
 )
 from . import deb as debian
 from .binary import Binary, chosen
+from .commit import Commit
 from .container import Spec
 from .errors import DiskError, UsageError
 from .paths import Paths, written
@@ -50,8 +51,8 @@ def recipe(paths: Paths, matrix: Matrix, settings: Settings) -> Recipe:
     Raises UsageError or ConfigError for what is unknown, malformed or not locked.
     """
     cell = matrix.cell(settings.version, settings.suite)
-    if settings.mirror:
-        cell = replace(cell, suite=replace(cell.suite, mirror=settings.mirror))
+    suite = replace(cell.suite, mirror=settings.mirror or cell.suite.mirror, pin=settings.pin)
+    cell = replace(cell, suite=suite)
     own = paths.requirements / cell.version.name
     return Recipe(
         cell=cell,
@@ -151,7 +152,10 @@ def _package(
 ) -> Record:
     """Build, check and publish one package."""
     recipe = work.recipe
-    started, source = record.now(), commit.of(paths.project)
+    started = record.now()
+    source = commit.of(paths.project)
+    if source is None and settings.commit:
+        source = Commit(settings.commit)
     timings: list[log.Timing] = []
     house: list[wheels.Wheel] = []
     if binary.is_airflow:

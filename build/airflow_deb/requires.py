@@ -48,11 +48,11 @@ def edges(
             if (edge.name, extra) in done:
                 continue
             done.add((edge.name, extra))
-            environment = _environment(python) | {"extra": extra}
+            variables = environment(python) | {"extra": extra}
             todo += [
                 Edge(edge.name, requirement)
                 for requirement in parsed.get(edge.name, ())
-                if requirement.marker is None or requirement.marker.evaluate(environment)
+                if requirement.marker is None or requirement.marker.evaluate(variables)
             ]
     return tuple(found[key] for key in sorted(found))
 
@@ -66,7 +66,7 @@ def _parsed(line: str) -> Requirement:
     return Requirement(bare)
 
 
-def _environment(python: str) -> dict[str, str]:
+def environment(python: str) -> dict[str, str]:
     """The marker variables (PEP 508) of CPython ``python`` on the one platform we build for."""
     return {
         "implementation_name": "cpython",

@@ -45,7 +45,8 @@ class Root:
     @property
     def key(self) -> str:
         """Twelve hex digits for all that decides what is in the root."""
-        asked = (_FORMAT, self.suite.name, self.variant, self.suite.mirror, *self.packages)
+        pin = (f"pin {self.suite.pin}",) if self.suite.pin else ()
+        asked = (_FORMAT, self.suite.name, self.variant, self.suite.mirror, *pin, *self.packages)
         return hashlib.sha256("\n".join(asked).encode()).hexdigest()[:12]
 
     def path(self, paths: Paths) -> Path:

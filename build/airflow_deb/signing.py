@@ -58,6 +58,11 @@ def key(wanted: str) -> Iterator[Key]:
         yield Key(None, _found(None, wanted))
         return
     if wanted:
+        if not Path(wanted).expanduser().is_file():
+            raise UsageError(
+                f"SIGNING_KEY={wanted} is no file with a secret key: it is not there",
+                hint="write a file with a secret key, or a fingerprint of your GnuPG keyring",
+            )
         with tempfile.TemporaryDirectory(prefix="airflow-deb-key-") as name:
             home = Path(name)
             try:
@@ -81,9 +86,47 @@ def sign(key: Key, file: Path, signature: Path) -> None:
 
     Raises SignatureError with what gpg said.
     """
-    words = ["--yes", "--armor", "--local-user", f"{key.fingerprint}!", "--detach-sign"]
+    _sign(key, "--detach-sign", file, signature)
+
+
+def clearsign(key: Key, file: Path, signed: Path) -> None:
+    """Write the text in ``file`` with a signature by ``key`` around it to ``signed`` (RFC 4880, 7).
+
+    Raises SignatureError with what gpg said.
+    """
+    _sign(key, "--clearsign", file, signed)
+
+
+def require_usable(key: Key) -> None:
+    """Raise SignatureError when ``key`` has expired, was revoked, or is not for signing."""
+    listed = _gpg(key.home, "--with-colons", "--list-secret-keys", "--", key.fingerprint)
+    fields = next(line.split(":") for line in listed.splitlines() if line.startswith("sec:"))
+    reason = {"e": "has expired", "r": "was revoked"}.get(fields[1], "")
+    if not reason and "S" not in fields[11]:  # What the key and its subkeys can do together.
+        reason = "is not for signing"
+    if reason:
+        raise SignatureError(
+            f"the key {key.fingerprint} {reason}", hint="choose another one: SIGNING_KEY="
+        )
+
+
+def fingerprint(key: Key, file: Path) -> str:
+    """The fingerprint of the public key in ``file``; ``key`` says where GnuPG may work."""
     try:
-        _gpg(key.home, *words, "--output", str(signature), str(file))
+        listed = _gpg(key.home, "--with-colons", "--show-keys", str(file))
+    except BuildError:
+        listed = ""
+    found = _FINGERPRINT.search(listed)
+    if found is None:
+        raise SignatureError(f"{file} is no public key", hint="restore it from a backup")
+    return found[1]
+
+
+def _sign(key: Key, how: str, file: Path, target: Path) -> None:
+    # Without ! behind the fingerprint, which would keep gpg from taking a subkey.
+    words = ["--yes", "--armor", "--digest-algo", "SHA512", "--local-user", key.fingerprint, how]
+    try:
+        _gpg(key.home, *words, "--output", str(target), str(file))
     except BuildError as error:
         raise SignatureError(
             f"the key {key.fingerprint} cannot sign",
@@ -139,7 +182,8 @@ def check(file: Path, signature: Path, trusted: bytes) -> str:
         keyring = ["--homedir", str(home), "--keyring", str(home / "pubring.kbx")]
         words = ["gpgv", *keyring, "--status-fd", "1", str(signature), str(file)]
         done = run(words, check=False)
-    good = re.search(r"^\[GNUPG:\] VALIDSIG ([0-9A-F]{40})", done.stdout, re.MULTILINE)
+    # The last word is the key's own fingerprint, also when a subkey of it has signed.
+    good = re.search(r"^\[GNUPG:\] VALIDSIG .* ([0-9A-F]{40})$", done.stdout, re.MULTILINE)
     bad = re.search(r"^\[GNUPG:\] (EXPKEYSIG|REVKEYSIG|EXPSIG) ", done.stdout, re.MULTILINE)
     if good and not bad and done.status == 0:
         return good[1]

@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from tests.provenance.conftest import generate, gpg
+from tests.provenance.keys import generate, gpg
 
 from airflow_deb import signing
 from airflow_deb.errors import SignatureError, UsageError

@@ -6,17 +6,13 @@ import json
 import shutil
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.provenance.conftest import generate, gpg
+from tests.provenance.keys import generate, gpg
 
-from airflow_deb import companions, make, paths, rebuild, record, settings, signing, versions
-from airflow_deb.binary import INSTANCES
+from airflow_deb import companions, paths, rebuild, settings, signing, versions
 from airflow_deb.errors import (
     AirflowDebError,
     DifferentError,
@@ -31,31 +27,6 @@ from airflow_deb.verify import verify
 PLACES = paths.default()
 MATRIX = versions.load(PLACES.versions_sh)
 UV = Path(sys.executable).with_name("uv")
-
-
-@pytest.fixture(scope="module")
-def keyring() -> Iterator[Path]:
-    """A key to sign with, as a file that has the secret key, and a .pub beside it."""
-    with tempfile.TemporaryDirectory(prefix="gnupg-") as name:
-        home = Path(name)
-        generate(home, "builder <builder@example.org>")
-        secret = home / "secret.asc"
-        secret.write_text(gpg(home, "--armor", "--export-secret-keys"))
-        secret.with_suffix(".pub").write_text(gpg(home, "--export", "--armor"))
-        yield secret
-        subprocess.run(["gpgconf", "--homedir", name, "--kill", "all"], check=False)
-
-
-@pytest.fixture(scope="module")
-def built(keyring: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The package airflow-instances of 2.1.0, built and signed."""
-    wanted = settings.Settings(
-        version="2.1.0", package="airflow-instances", fast=True, signing_key=str(keyring)
-    )
-    recipe = make.recipe(PLACES, MATRIX, wanted)
-    dist = tmp_path_factory.mktemp("dist")
-    make.deb(replace(PLACES, published=dist), recipe, UV, wanted)
-    return record.directory(dist, recipe.cell) / f"{record.stem(recipe.cell, INSTANCES)}.deb"
 
 
 @pytest.fixture
