@@ -2,10 +2,10 @@
 # `make help` lists them; settings are given as KEY=value behind the target.
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
-export VERSION SUITE PACKAGE NAME CONSTRAINTS RESOLVER FORMAT MIRROR COMPRESS SIGNING_KEY REPO FROM TO VALID_DAYS PORT DRY_RUN FAST KEEP NO_WAIT SHELL_ON_FAIL
+export VERSION SUITE PACKAGE NAME CONSTRAINTS RESOLVER FORMAT MIRROR COMPRESS SIGNING_KEY KEYRING DEB REBUILD BUNDLE REPO FROM TO VALID_DAYS PORT DRY_RUN FAST KEEP NO_WAIT SHELL_ON_FAIL
 
 # The cell that `make test` builds and tests.
-test test-build test-package test-host test-cell bench: export VERSION := $(or $(VERSION),2.1.0)
+test test-build test-package test-host test-cell test-offline bench: export VERSION := $(or $(VERSION),2.1.0)
 
 BUILDER = build/bootstrap.py
 PYTEST = build/bootstrap.py --tests pytest
@@ -15,8 +15,16 @@ help: ## list the targets and the settings
 	@build/help.sh Makefile
 
 .PHONY: deb
-deb: ## build both packages: VERSION= [SUITE= NAME= PACKAGE= DRY_RUN=1 FAST=1 COMPRESS=best KEEP=1 SHELL_ON_FAIL=1]
+deb: ## build both packages: VERSION= [SUITE= NAME= PACKAGE= DRY_RUN=1 FAST=1 COMPRESS=best KEEP=1 SHELL_ON_FAIL=1] or BUNDLE=
 	@$(BUILDER) deb
+
+.PHONY: bundle
+bundle: ## one file from which a machine without a network can build: VERSION= [SUITE= NAME= PACKAGE=]
+	@$(BUILDER) bundle
+
+.PHONY: verify
+verify: ## check a .deb against what lies beside it: DEB= [KEYRING= REBUILD=1 FORMAT=json]
+	@$(BUILDER) verify
 
 .PHONY: matrix
 matrix: ## the cells of versions.sh: locked, built, tested? [VERSION= SUITE= FORMAT=json]
@@ -55,7 +63,7 @@ lock-tools: ## bring the locks of the project's own Python tools up to date
 	@$(BUILDER) lock-tools
 
 .PHONY: test
-test: lint test-unit test-build deb test-package test-repo test-host test-modern ## everything that CI runs, the packages it tests included
+test: lint test-unit test-build test-provenance deb test-package test-repo test-host test-modern ## everything that CI runs, the packages it tests included
 
 .PHONY: lint
 lint: ## ruff, mypy, shellcheck
@@ -68,6 +76,10 @@ test-unit: ## tests that need neither root nor a network: builder and instance t
 .PHONY: test-build
 test-build: ## tests of the builder with real containers and its command line
 	@$(PYTEST) tests/build
+
+.PHONY: test-provenance
+test-provenance: ## tests of what lies beside a package, of bundles and audits, on a small build
+	@$(PYTEST) tests/provenance
 
 .PHONY: test-package
 test-package: ## tests that open the built packages: [VERSION= SUITE= NAME=]
@@ -97,8 +109,12 @@ test-modern: ## the newest cell, built without compression and lintian, through 
 	@$(BUILDER) deb
 	@$(PYTEST) tests/cell
 
+.PHONY: test-offline
+test-offline: ## bundle a built cell and build it again without a network: [VERSION= SUITE= NAME=]
+	@$(PYTEST) tests/offline
+
 .PHONY: test-all
-test-all: ## make test, make deb and make test-cell for every cell, make test-upgrade, whatever fails
+test-all: ## make test, make deb and make test-cell for every cell, make test-upgrade and test-offline, whatever fails
 	@$(BUILDER) --tests tests.all_cells
 
 .PHONY: bench

@@ -6,7 +6,7 @@ builder calls (apt-get, as root or through sudo; it says so first) and a
 virtualenv with its locked Python tools, both only when they are missing, and
 then executes ``python -m airflow_deb COMMAND …`` in that virtualenv; with
 ``--tests``, ``python -m COMMAND …`` with pytest, ruff and mypy beside it. The
-command ``tools`` ends when the machine is ready; ``matrix`` and ``serve`` only look,
+command ``tools`` ends when the machine is ready; ``matrix``, ``serve`` and ``verify`` only look,
 and need the virtualenv alone; those that change the repository need what it is made
 with, and not root. What is said here goes to stderr, so that stdout is the command's
 own.
@@ -26,7 +26,7 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(PROJECT / "build"))
 
-from airflow_deb import paths  # noqa: E402 - it lies beside this script, not on sys.path
+from airflow_deb import bundle, paths  # noqa: E402 - beside this script, not on sys.path
 from airflow_deb.errors import AirflowDebError, MissingToolError  # noqa: E402
 
 # What is looked for, and the Debian package that has it.
@@ -53,7 +53,7 @@ REPOSITORY_PROGRAMS = {
 # The ring that tests the repository builds packages on this machine, small ones.
 REPOSITORY_RING, RING_PROGRAMS = "tests/repo", {"dpkg-buildpackage": "dpkg-dev"}
 # The commands that need neither root nor Debian packages, and those that need no root.
-LOOKING = (["matrix"], ["serve"])
+LOOKING = (["matrix"], ["serve"], ["verify"])
 REPOSITORY = (["repo"], ["promote"], ["retract"])
 
 
@@ -116,11 +116,12 @@ def may_sudo() -> bool:
     return subprocess.run(ask, stderr=subprocess.DEVNULL, check=False).returncode == 0
 
 
-def environment(lock: str) -> Path:
+def environment(lock: str, bundled: Path | None = None) -> Path:
     """The virtualenv that holds exactly ``lock``, made when it is not there.
 
-    Raises MissingToolError when this python3 cannot make one, AirflowDebError
-    when pip cannot fill it.
+    From the bundle at ``bundled``, if there is one, and no index then. Raises
+    MissingToolError when this python3 cannot make one, AirflowDebError when pip cannot
+    fill it.
     """
     file = PROJECT / "requirements" / lock
     key = hashlib.sha256(sys.version.encode() + file.read_bytes()).hexdigest()[:16]
@@ -143,19 +144,35 @@ def environment(lock: str) -> Path:
     pip = [str(partial / "bin" / "python"), "-m", "pip", "install", "--quiet"]
     pip += ["--disable-pip-version-check", "--require-hashes", "--only-binary=:all:"]
     pip += ["--requirement", str(file)]
+    hint = "its message is above; without an index set PIP_INDEX_URL or pip's configuration"
+    if bundled is not None:
+        manifest = bundle.load(bundled)
+        house = partial / "wheels"
+        bundle.extract(
+            bundled, manifest, house, lambda n: Path(n).name if n in manifest.tool_files else ""
+        )
+        pip += ["--no-index", "--find-links", str(house)]
+        hint = f"its message is above; the bundle's are for Python {', '.join(manifest.tools)}"
     done = subprocess.run(pip, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
     if done.returncode != 0:
         print(done.stdout.decode(errors="replace"), file=sys.stderr)
         shutil.rmtree(partial, ignore_errors=True)
-        raise AirflowDebError(
-            "pip could not install the locked Python tools",
-            hint="its message is above; without an index set PIP_INDEX_URL or pip's configuration",
-        )
+        raise AirflowDebError("pip could not install the locked Python tools", hint=hint)
+    shutil.rmtree(partial / "wheels", ignore_errors=True)
     try:
         partial.rename(target)
     except OSError:  # Another run was faster.
         shutil.rmtree(partial, ignore_errors=True)
     return target
+
+
+def _bundle(arguments: list[str]) -> Path | None:
+    """BUNDLE for `make deb`, checked: a bad one is refused before anything is installed."""
+    if arguments != ["deb"] or not os.environ.get("BUNDLE", "").strip():
+        return None
+    path = Path(os.environ["BUNDLE"].strip()).expanduser()
+    bundle.check(path, PROJECT)
+    return path
 
 
 def main(arguments: list[str]) -> int:
@@ -168,7 +185,8 @@ def main(arguments: list[str]) -> int:
                 f"this python3 is {sys.version.split()[0]}",
                 hint="the builder needs 3.11 or newer, which Debian 12 has",
             )
-        looking = arguments in LOOKING
+        bundled = _bundle(arguments)
+        looking = arguments in LOOKING and os.environ.get("REBUILD", "") not in ("1", "yes")
         packages = [] if looking else missing_packages(arguments)
         if packages and os.environ.get("DRY_RUN", "") in ("1", "yes"):
             print(f"airflow-deb: would install Debian packages: {' '.join(packages)}")
@@ -182,7 +200,7 @@ def main(arguments: list[str]) -> int:
                 "the builder makes mounts and containers, which needs root",
                 hint="run it as root, or as a user who may sudo",
             )
-        python = environment(lock) / "bin" / "python"
+        python = environment(lock, bundled) / "bin" / "python"
     except AirflowDebError as error:
         print(f"airflow-deb: error: {error}", file=sys.stderr)
         return error.status

@@ -27,9 +27,14 @@ Settings, as KEY=value behind the target:
   FROM, TO       its stages, testing or stable; repo and promote go to stable without TO
   VALID_DAYS     for how long apt takes what is published now: 365, and make repo begins anew
   PORT           for serve: 8000
+  DEB            for verify: the package, with what `make deb` left beside it
+  KEYRING        for verify: the public keys that are trusted, without it our own;
+                 for deb BUNDLE=: the keys of which one must have signed the bundle
+  REBUILD=1      for verify: build it again from this checkout and compare the bytes
+  BUNDLE         for deb: a file of `make bundle` of this commit; no network is needed then
   CONSTRAINTS    for lock: Airflow's constraints, a file, a URL, or none
   RESOLVER       for lock: uv (default) or pip-tools
-  FORMAT         for matrix: text (default) or json
+  FORMAT         for matrix and verify: text (default) or json
 
 The cache is in AIRFLOW_DEB_CACHE, or airflow-deb below XDG_CACHE_HOME (~/.cache);
 it may be deleted at any time. The package index and proxies are those that pip's

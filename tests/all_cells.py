@@ -1,5 +1,5 @@
 """`make test-all`: `make test`, then every cell of the matrix is built and tested in turn,
-and then the upgrades from one to the next.
+and then the upgrades from one to the next, and one cell without a network.
 
 Nothing ends it early: what fails is in the summary at the end, with what is not
 locked and so could not be tried. The exit status is 1 when anything failed.
@@ -54,7 +54,8 @@ def parts(cells: Sequence[State]) -> list[Part]:
         chosen = (f"VERSION={cell.version}", f"SUITE={cell.suite}")
         calls = (("deb", *chosen), ("test-cell", *chosen)) if cell.locked == "yes" else ()
         found.append(Part(f"{cell.version} {cell.suite}", calls))
-    return [*found, Part("upgrades", (_NAMED, ("test-upgrade",)))]
+    upgrades = Part("upgrades", (_NAMED, ("test-upgrade",)))
+    return [*found, upgrades, Part("offline", (("test-offline", "VERSION=2.1.0"),))]
 
 
 def carry_out(work: Sequence[Part], make: Callable[[Sequence[str]], int]) -> list[Outcome]:

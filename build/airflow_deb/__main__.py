@@ -14,8 +14,22 @@ import time
 import traceback
 from pathlib import Path
 
+from . import (
+    bundling,
+    log,
+    make,
+    paths,
+    planning,
+    publishing,
+    serve,
+    settings,
+    states,
+    toolslock,
+    unbundle,
+    verify,
+    versions,
+)
 from . import lock as locks
-from . import log, make, paths, planning, publishing, serve, settings, states, toolslock, versions
 from .binary import chosen
 from .errors import AirflowDebError, DiskError
 
@@ -26,7 +40,7 @@ REPOSITORY = {
     "retract": publishing.retract,
     "serve": serve.serve,
 }
-COMMANDS = ("deb", "shell", "lock", "lock-tools", "matrix", *REPOSITORY)
+COMMANDS = ("deb", "shell", "lock", "lock-tools", "matrix", "verify", "bundle", *REPOSITORY)
 
 
 def main() -> int:
@@ -69,10 +83,16 @@ def run_command(command: str) -> None:
             raise kind(f"{error.filename or command}: {error.strerror}") from error
         return
     uv = Path(sysconfig.get_path("scripts")) / "uv"
-    if command == "lock":
+    if command == "verify":
+        verify.verify(places, matrix, uv, wanted)
+    elif command == "lock":
         cell = matrix.cell(wanted.version, wanted.suite)
         locks.make(places, matrix, cell, constraints=wanted.constraints, resolver=wanted.resolver)
+    elif command == "bundle":
+        bundling.bundle(places, matrix, wanted)
     else:
+        if wanted.bundle:
+            wanted = unbundle.into_cache(places, matrix, wanted)
         recipe = make.recipe(places, matrix, wanted)
         if command == "shell":
             make.shell(places, recipe, uv, wanted)

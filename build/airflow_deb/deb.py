@@ -119,9 +119,13 @@ def publish(artifacts: Sequence[Path], target: Path) -> list[Path]:
     return published
 
 
-def installed_size(upper: Path, recipe: Recipe, binary: Binary) -> int:
-    """The Installed-Size (KiB) that dpkg-gencontrol wrote for the package."""
-    tree = upper / "build" / recipe.source_name / "debian" / binary.name
+def tree(spec: Spec, recipe: Recipe, binary: Binary) -> Path:
+    """What the package was packed from, with its DEBIAN/control."""
+    return spec.upper / "build" / recipe.source_name / "debian" / binary.name
+
+
+def installed_size(tree: Path) -> int:
+    """The Installed-Size (KiB) that dpkg-gencontrol wrote for the package packed from ``tree``."""
     control = tree / "DEBIAN/control"
     for line in control.read_text(encoding="utf-8").splitlines():
         if line.startswith("Installed-Size: "):

@@ -6,7 +6,6 @@ host tool is found in seconds.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import time
@@ -15,15 +14,33 @@ from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
 from pathlib import Path
 
-from . import busy, container, fetch, lockfile, log, needs, planning, record, roots, stage, wheels
+from . import (
+    busy,
+    commit,
+    companions,
+    container,
+    fetch,
+    lockfile,
+    log,
+    needs,
+    planning,
+    provenance,
+    record,
+    roots,
+    signing,
+    stage,
+    wheels,
+)
 from . import deb as debian
 from .binary import Binary, chosen
+from .commit import Commit
 from .container import Spec
 from .errors import DiskError, UsageError
 from .paths import Paths, written
 from .planning import Plan
 from .record import Record
 from .settings import Settings
+from .signing import Key
 from .stage import Recipe
 from .versions import Matrix
 
@@ -34,8 +51,8 @@ def recipe(paths: Paths, matrix: Matrix, settings: Settings) -> Recipe:
     Raises UsageError or ConfigError for what is unknown, malformed or not locked.
     """
     cell = matrix.cell(settings.version, settings.suite)
-    if settings.mirror:
-        cell = replace(cell, suite=replace(cell.suite, mirror=settings.mirror))
+    suite = replace(cell.suite, mirror=settings.mirror or cell.suite.mirror, pin=settings.pin)
+    cell = replace(cell, suite=suite)
     own = paths.requirements / cell.version.name
     return Recipe(
         cell=cell,
@@ -64,7 +81,9 @@ def deb(paths: Paths, recipe: Recipe, uv: Path, settings: Settings) -> None:
             where = record.directory(paths.dist, recipe.cell) / kept.package
             log.info(f"airflow-deb: nothing to do: {_relative(where)} is up to date")
         if work.todo:
-            _deb(paths, work, held, settings)
+            # A key that is not there is to be found out before a build of minutes.
+            key = locks.enter_context(signing.key(settings.signing_key))
+            _deb(paths, work, held, settings, key)
 
 
 def shell(paths: Paths, recipe: Recipe, uv: Path, settings: Settings) -> None:
@@ -102,7 +121,9 @@ def _hold(
     return busy.hold(lock, f"{binary.name} of {cell}", wait=settings.wait)
 
 
-def _deb(paths: Paths, work: Plan, held: Mapping[Binary, ExitStack], settings: Settings) -> None:
+def _deb(
+    paths: Paths, work: Plan, held: Mapping[Binary, ExitStack], settings: Settings, key: Key
+) -> None:
     recipe, cell = work.recipe, work.recipe.cell
     stamp = time.strftime("%Y%m%d-%H%M%S")
     log.open_file(paths.cache / "logs" / f"{cell.name}-{stamp}-{os.getpid()}.log")
@@ -120,15 +141,21 @@ def _deb(paths: Paths, work: Plan, held: Mapping[Binary, ExitStack], settings: S
         spec = debian.specification(paths, recipe, binary, root, work.uv)
         container.kill_leftovers(debian.scratch(paths, recipe, binary))
         container.remove(debian.scratch(paths, recipe, binary))
-        built.append(_package(paths, work, binary, spec, settings))
+        built.append(_package(paths, work, binary, spec, settings, key))
         held[binary].close()
     for found in built:
         _summary(found, record.directory(paths.dist, cell))
 
 
-def _package(paths: Paths, work: Plan, binary: Binary, spec: Spec, settings: Settings) -> Record:
+def _package(
+    paths: Paths, work: Plan, binary: Binary, spec: Spec, settings: Settings, key: Key
+) -> Record:
     """Build, check and publish one package."""
     recipe = work.recipe
+    started = record.now()
+    source = commit.of(paths.project)
+    if source is None and settings.commit:
+        source = Commit(settings.commit)
     timings: list[log.Timing] = []
     house: list[wheels.Wheel] = []
     if binary.is_airflow:
@@ -137,9 +164,15 @@ def _package(paths: Paths, work: Plan, binary: Binary, spec: Spec, settings: Set
         artifacts = debian.build(recipe, binary, spec, house, this)
     with log.step(f"verify {binary.name}", timings) as this:
         this.result = "FAST=1: no lintian" if settings.fast else debian.lint(spec)
+    tree = debian.tree(spec, recipe, binary)
+    with log.step(f"attest {binary.name}", timings) as this:
+        made = provenance.gather(paths, source, work.root, started, record.now())
+        beside = debian.scratch(paths, recipe, binary) / "companions"
+        files = companions.write(recipe, binary, made, key, artifacts, tree, beside)
+        this.result = f"signed by {key.fingerprint}{' (development)' * key.development}"
     where = record.path(paths.dist, recipe.cell, binary)
-    published = debian.publish(artifacts, where.parent)
-    found = _record(recipe, binary, published, timings, spec.upper)
+    published = debian.publish([*artifacts, *files], where.parent)
+    found = _record(recipe, binary, published, timings, tree)
     record.save(where, found)
     if settings.keep:
         log.info(f"  KEEP=1: the build is in {spec.upper}; `make shell` opens its container")
@@ -187,20 +220,14 @@ def check_disk(paths: Paths, work: Plan) -> None:
 
 
 def _record(
-    recipe: Recipe, binary: Binary, published: list[Path], timings: list[log.Timing], upper: Path
+    recipe: Recipe, binary: Binary, published: list[Path], timings: list[log.Timing], tree: Path
 ) -> Record:
-    files = {}
-    for path in published:
-        with path.open("rb") as file:
-            files[path.name] = (
-                hashlib.file_digest(file, "sha256").hexdigest(),
-                path.stat().st_size,
-            )
+    files = {path.name: (companions.sha256(path), path.stat().st_size) for path in published}
     return Record(
         key=recipe.key(binary),
         package=next(name for name in files if name.endswith(".deb")),
         files=files,
-        installed_kib=debian.installed_size(upper, recipe, binary),
+        installed_kib=debian.installed_size(tree),
         distributions=len(recipe.lock.files) if binary.is_airflow else 0,
         seconds={timing.name.split()[0]: round(timing.seconds, 1) for timing in timings},
         date=record.now(),

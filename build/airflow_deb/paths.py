@@ -31,10 +31,14 @@ def cache() -> Path:
 
 @dataclass(frozen=True)
 class Paths:
-    """The checkout's and the cache's places, as properties."""
+    """The checkout's and the cache's places, as properties.
+
+    ``published`` is where packages end up instead of the checkout's dist.
+    """
 
     project: Path
     cache: Path
+    published: Path | None = None
 
     @property
     def versions_sh(self) -> Path:
@@ -49,7 +53,7 @@ class Paths:
     @property
     def dist(self) -> Path:
         """Where packages end up, a directory for each suite."""
-        return self.project / "dist"
+        return self.published or self.project / "dist"
 
     @property
     def downloads(self) -> Path:

@@ -23,7 +23,11 @@ _BEST = {"xz": "xz:9", "zstd": "zstd:19", "none": "none:0"}
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """The settings of one run; `make help` says what each is for."""
+    """The settings of one run; `make help` says what each is for.
+
+    ``pin`` (see `versions.Suite`) and ``commit`` are no settings of the user's but a
+    bundle's, whose source need not be a git checkout.
+    """
 
     version: str = ""
     suite: str = ""
@@ -40,6 +44,12 @@ class Settings:
     to_stage: str = ""
     valid_days: str = ""
     port: str = ""
+    keyring: str = ""
+    deb: str = ""
+    rebuild: bool = False
+    bundle: str = ""
+    pin: str = ""
+    commit: str = ""
     dry_run: bool = False
     fast: bool = False
     keep: bool = False
@@ -95,6 +105,10 @@ def read(environ: Mapping[str, str] = os.environ) -> Settings:
         to_stage=environ.get("TO", "").strip(),
         valid_days=environ.get("VALID_DAYS", "").strip(),
         port=environ.get("PORT", "").strip(),
+        keyring=environ.get("KEYRING", "").strip(),
+        deb=environ.get("DEB", "").strip(),
+        rebuild=_flag(environ, "REBUILD"),
+        bundle=environ.get("BUNDLE", "").strip(),
         dry_run=_flag(environ, "DRY_RUN"),
         fast=_flag(environ, "FAST"),
         keep=_flag(environ, "KEEP"),

@@ -142,32 +142,50 @@ def public(key: Key) -> str:
     )
 
 
-def check(file: Path, signature: Path, trusted: str) -> str:
-    """The fingerprint of the key that signed ``file``, one of ``trusted`` (armored keys).
+def trusted(keyring: str, wanted: str) -> bytes:
+    """The public keys that KEYRING=``keyring`` has; without it our own (see `key`).
+
+    Raises UsageError for a file that cannot be read or, where nothing is set and no
+    development key was made yet, for having no key to trust.
+    """
+    if keyring:
+        try:
+            return Path(keyring).expanduser().read_bytes()
+        except OSError as error:
+            raise UsageError(
+                f"KEYRING={keyring} cannot be read: {error.strerror}",
+                hint="give the file with the public key of who built the package",
+            ) from error
+    if not wanted and not (_home() / "made").exists():
+        raise UsageError(
+            "there is no key to trust here",
+            hint="KEYRING= the file with the public key of who built the package",
+        )
+    with key(wanted) as ours:
+        return public(ours).encode()
+
+
+def check(file: Path, signature: Path, trusted: bytes) -> str:
+    """The fingerprint of the key that signed ``file``, one of ``trusted`` (public keys).
 
     Raises SignatureError when none of them did, or the key or the signature has expired.
     """
     with tempfile.TemporaryDirectory(prefix="airflow-deb-verify-") as name:
         home = Path(name)
-        (home / "trusted.asc").write_text(trusted, encoding="utf-8")
-        keyring = home / "trusted.gpg"
+        (home / "keys").write_bytes(trusted)
         try:
-            _gpg(home, "--yes", "--output", str(keyring), "--dearmor", str(home / "trusted.asc"))
+            _gpg(home, "--import", str(home / "keys"))
         except BuildError as error:
             raise SignatureError(
                 "the trusted keys are not OpenPGP keys", hint="give another KEYRING"
             ) from error
-        words = ["gpgv", "--homedir", str(home), "--keyring", str(keyring), "--status-fd", "1"]
-        done = run([*words, str(signature), str(file)], check=False)
+        keyring = ["--homedir", str(home), "--keyring", str(home / "pubring.kbx")]
+        words = ["gpgv", *keyring, "--status-fd", "1", str(signature), str(file)]
+        done = run(words, check=False)
     # The last word is the key's own fingerprint, also when a subkey of it has signed.
     good = re.search(r"^\[GNUPG:\] VALIDSIG .* ([0-9A-F]{40})$", done.stdout, re.MULTILINE)
-    if (
-        good
-        and done.status == 0
-        and not re.search(
-            r"^\[GNUPG:\] (EXP|REV)KEYSIG|^\[GNUPG:\] EXPSIG", done.stdout, re.MULTILINE
-        )
-    ):
+    bad = re.search(r"^\[GNUPG:\] (EXPKEYSIG|REVKEYSIG|EXPSIG) ", done.stdout, re.MULTILINE)
+    if good and not bad and done.status == 0:
         return good[1]
     raise SignatureError(f"{signature.name} {_explained(done.stdout)}")
 

@@ -31,7 +31,7 @@ from .versions import Cell
 from .wheels import Wheel
 
 # Raise it when a build's result changes for a reason that is in no other input.
-_FORMAT = "1"
+_FORMAT = "2"
 _CACHE = re.compile(r"(^|/)(__pycache__|\.[^/]*_cache)/")
 
 

@@ -26,13 +26,17 @@ _COMPRESSION = re.compile(r"^(none:0|xz:[0-9]|zstd:([0-9]|1[0-9]))$")
 
 @dataclass(frozen=True, kw_only=True)
 class Suite:
-    """A Debian release and what a build needs to know of it."""
+    """A Debian release and what a build needs to know of it.
+
+    ``pin`` tells a root of its own, made of a bundle's packages, from those of a mirror.
+    """
 
     name: str
     debian: int
     python: str
     mirror: str
     compression: str
+    pin: str = ""
 
     @property
     def deb_suffix(self) -> str:

@@ -1,21 +1,25 @@
-"""Real GnuPG keys, made for a test and gone after it."""
+"""Real GnuPG keys, made for a test and gone after it, and a package signed with one."""
 
 from __future__ import annotations
 
-import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.provenance import keys
+
+from airflow_deb import make, paths, record, settings, versions
+from airflow_deb.binary import INSTANCES
 
 
 @pytest.fixture
 def home() -> Iterator[Path]:
-    """A directory for GnuPG: below /tmp, since the path of an agent's socket must be short."""
-    with tempfile.TemporaryDirectory(prefix="gnupg-") as name:
-        yield Path(name)
-        subprocess.run(["gpgconf", "--homedir", name, "--kill", "all"], check=False)
+    """A directory for GnuPG."""
+    with keys.directory() as home:
+        yield home
 
 
 @pytest.fixture(autouse=True)
@@ -27,16 +31,23 @@ def data(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         yield Path(name)
 
 
-def gpg(home: Path, *words: str) -> str:
-    """Run gpg with ``home``; what it prints."""
-    command = ["gpg", "--homedir", str(home), "--batch", "--quiet", *words]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+@pytest.fixture(scope="session")
+def keyring() -> Iterator[Path]:
+    """A key to sign with, as a file that has the secret key; the public one is in .pub."""
+    with keys.directory() as home:
+        keys.generate(home, "builder <builder@example.org>")
+        yield keys.export(home)
 
 
-def generate(home: Path, name: str, *, expires: str = "never", faked: str = "") -> str:
-    """Make a key in ``home``; its fingerprint."""
-    words = ["--faked-system-time", faked] if faked else []
-    words += ["--passphrase", "", "--quick-generate-key", name, "ed25519", "sign", expires]
-    gpg(home, *words)
-    listed = gpg(home, "--with-colons", "--list-secret-keys", name)
-    return next(line.split(":")[9] for line in listed.splitlines() if line.startswith("fpr:"))
+@pytest.fixture(scope="session")
+def built(keyring: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The package airflow-instances of 2.1.0, built and signed."""
+    places = paths.default()
+    wanted = settings.Settings(
+        version="2.1.0", package="airflow-instances", fast=True, signing_key=str(keyring)
+    )
+    recipe = make.recipe(places, versions.load(places.versions_sh), wanted)
+    dist = tmp_path_factory.mktemp("dist")
+    uv = Path(sys.executable).with_name("uv")
+    make.deb(replace(places, published=dist), recipe, uv, wanted)
+    return record.directory(dist, recipe.cell) / f"{record.stem(recipe.cell, INSTANCES)}.deb"

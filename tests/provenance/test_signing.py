@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from tests.provenance.conftest import generate, gpg
+from tests.provenance.keys import generate, gpg
 
 from airflow_deb import signing
 from airflow_deb.errors import SignatureError, UsageError
@@ -27,14 +27,14 @@ def test_without_a_setting_a_key_is_made_once_and_said(
     for _ in range(2):
         with signing.key("") as key:
             signing.sign(key, file, file.with_suffix(".asc"))
-            found.append((key.fingerprint, key.development, signing.public(key)))
+            found.append((key.fingerprint, key.development, signing.public(key).encode()))
     assert found[0] == found[1]
     fingerprint, development, public = found[0]
     assert development
     assert signing.check(file, file.with_suffix(".asc"), public) == fingerprint
     assert capsys.readouterr().out.count(f"made a development key to sign with, {fingerprint}") == 1
     assert stat.S_IMODE((data / "airflow-deb" / "signing").stat().st_mode) == 0o700
-    assert "PRIVATE" not in public
+    assert b"PRIVATE" not in public
 
 
 def test_no_agent_outlives_its_use(file: Path, data: Path) -> None:
@@ -55,7 +55,7 @@ def test_a_key_of_the_users_own_keyring(
             assert (key.fingerprint, key.development) == (fingerprint, False)
             assert key.environment == {"GNUPGHOME": str(home)}
             signing.sign(key, file, file.with_suffix(".asc"))
-            public = signing.public(key)
+            public = signing.public(key).encode()
         assert signing.check(file, file.with_suffix(".asc"), public) == fingerprint
     with pytest.raises(UsageError, match="names 2 secret keys"), signing.key("example.org"):
         pass
@@ -70,7 +70,7 @@ def test_a_file_with_a_secret_key_leaves_nothing_behind(
     with signing.key(str(secret)) as key:
         assert key.fingerprint == fingerprint
         signing.sign(key, file, file.with_suffix(".asc"))
-        used, public = key.home, signing.public(key)
+        used, public = key.home, signing.public(key).encode()
     assert used is not None and not used.exists()
     assert signing.check(file, file.with_suffix(".asc"), public) == fingerprint
 
@@ -92,13 +92,13 @@ def test_what_is_no_valid_signature(file: Path, home: Path) -> None:
     signature = file.with_suffix(".asc")
     with signing.key("") as key:
         signing.sign(key, file, signature)
-        public = signing.public(key)
+        public = signing.public(key).encode()
     generate(home, "somebody else")
-    other = gpg(home, "--armor", "--export")
+    other = gpg(home, "--armor", "--export").encode()
     with pytest.raises(SignatureError, match=r"is by the key .* which is not trusted"):
         signing.check(file, signature, other)
     with pytest.raises(SignatureError, match="not OpenPGP keys"):
-        signing.check(file, signature, "no keys")
+        signing.check(file, signature, b"no keys")
     file.write_text("what is signed!\n")
     with pytest.raises(SignatureError, match="is not of these bytes"):
         signing.check(file, signature, public)
@@ -114,7 +114,7 @@ def test_an_expired_key_neither_signs_nor_vouches(
     fingerprint = generate(home, "old", expires="1y", faked=then)
     signature = file.with_suffix(".asc")
     gpg(home, "--faked-system-time", then, "--armor", "--output", str(signature), "-b", str(file))
-    public = gpg(home, "--armor", "--export")
+    public = gpg(home, "--armor", "--export").encode()
     with pytest.raises(SignatureError, match="by a key that has expired"):
         signing.check(file, signature, public)
     monkeypatch.setenv("GNUPGHOME", str(home))

@@ -26,7 +26,7 @@ def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
     monkeypatch.setattr(bootstrap, "missing_packages", lambda _: ["mmdebstrap"])
     monkeypatch.setattr(bootstrap, "may_sudo", lambda: False)
-    monkeypatch.setattr(bootstrap, "environment", lambda _: tmp_path)
+    monkeypatch.setattr(bootstrap, "environment", lambda *_: tmp_path)
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     monkeypatch.setattr(os, "execv", became)
     monkeypatch.setenv("PYTHONPATH", "")

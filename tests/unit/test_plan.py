@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import NoReturn
 
 import pytest
 
-from airflow_deb import log, make, planning, record, roots, settings, wheels
+from airflow_deb import log, make, planning, record, roots, settings, signing, wheels
 from airflow_deb.binary import AIRFLOW, BINARIES, INSTANCES, Binary
 from airflow_deb.errors import BuildError, DiskError
 from airflow_deb.paths import Paths
@@ -129,6 +130,8 @@ def test_what_disk_is_needed_is_said_before_anything_is_done(
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
     monkeypatch.setattr(roots, "ensure", broken)
     monkeypatch.setattr(log, "open_file", lambda _: None)
+    key = signing.Key(None, "0" * 40)
+    monkeypatch.setattr(signing, "key", lambda _: contextlib.nullcontext(key))
     paths = Paths(tmp_path / "project", tmp_path / "cache")
     work = plan(recipe, tmp_path)
     with pytest.raises(BuildError, match="the first stage"):
