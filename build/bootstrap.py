@@ -37,7 +37,12 @@ PROGRAMS = {
     "pkill": "procps",
     "git": "git",
 }
-TEST_PROGRAMS = {"shellcheck": "shellcheck"}
+TEST_PROGRAMS = {
+    "shellcheck": "shellcheck",
+    "puppet-lint": "puppet-lint",
+    "ansible-lint": "ansible-lint",
+    "ansible-playbook": "ansible-core",
+}
 # The commands that need neither root nor Debian packages.
 LOOKING = (["matrix"],)
 
