@@ -2,7 +2,7 @@
 # `make help` lists them; settings are given as KEY=value behind the target.
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
-export VERSION SUITE PACKAGE NAME CONSTRAINTS RESOLVER FORMAT MIRROR COMPRESS DRY_RUN FAST KEEP NO_WAIT SHELL_ON_FAIL
+export VERSION SUITE PACKAGE NAME SOURCE FOR CONSTRAINTS RESOLVER FORMAT MIRROR COMPRESS DRY_RUN FAST KEEP NO_WAIT SHELL_ON_FAIL
 
 # The cell that `make test` builds and tests.
 test test-build test-package test-host test-cell bench: export VERSION := $(or $(VERSION),2.1.0)
@@ -17,6 +17,10 @@ help: ## list the targets and the settings
 .PHONY: deb
 deb: ## build both packages: VERSION= [SUITE= NAME= PACKAGE= DRY_RUN=1 FAST=1 COMPRESS=best KEEP=1 SHELL_ON_FAIL=1]
 	@$(BUILDER) deb
+
+.PHONY: plugin
+plugin: ## build a package with operators or plugins for airflow: SOURCE= FOR= [VERSION= NAME= DRY_RUN=1 FAST=1]
+	@$(BUILDER) plugin
 
 .PHONY: matrix
 matrix: ## the cells of versions.sh: locked, built, tested? [VERSION= SUITE= FORMAT=json]

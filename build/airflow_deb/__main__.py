@@ -15,12 +15,15 @@ from . import lock as locks
 from . import log, make, paths, planning, settings, states, toolslock, versions
 from .binary import chosen
 from .errors import AirflowDebError
+from .plugin import make as plugins
 
 
 def main() -> int:
     """Run the command of this process; its exit status."""
     parser = argparse.ArgumentParser(prog="airflow-deb", description="see `make help`")
-    parser.add_argument("command", choices=("deb", "shell", "lock", "lock-tools", "matrix"))
+    parser.add_argument(
+        "command", choices=("deb", "shell", "lock", "lock-tools", "matrix", "plugin")
+    )
     command = parser.parse_args().command
     try:
         run_command(command)
@@ -48,7 +51,9 @@ def run_command(command: str) -> None:
         states.show(states.look(places, matrix, wanted), wanted.format)
         return
     uv = Path(sysconfig.get_path("scripts")) / "uv"
-    if command == "lock":
+    if command == "plugin":
+        plugins.make(places, matrix, wanted, uv)
+    elif command == "lock":
         cell = matrix.cell(wanted.version, wanted.suite)
         locks.make(places, matrix, cell, constraints=wanted.constraints, resolver=wanted.resolver)
     else:

@@ -82,3 +82,9 @@ class VerifyError(AirflowDebError):
     """What was built is not what it should be."""
 
     status = 11
+
+
+class ConflictError(AirflowDebError):
+    """A plugin does not fit into the Airflow that it was to be built for."""
+
+    status = 16
