@@ -65,10 +65,10 @@ def read(wheel: Path, python: str) -> Plugin:
             info = _dist_info(names, name, version)
             raw, _ = parse_email(archive.read(f"{info}/METADATA"))
             entries = f"{info}/entry_points.txt"
+            files = [_installed(entry, info, python, name) for entry in names]
             text = archive.read(entries).decode("utf-8") if entries in names else ""
     except (ValueError, KeyError, OSError, zipfile.BadZipFile) as error:
         raise ConfigError(f"{wheel.name} is no wheel that can be read: {error}") from error
-    files = [_installed(entry, info, python, name) for entry in names]
     left_out = {match[0] for path in files if (match := _EVERYBODYS.match(path))}
     points = _entry_points(text, wheel)
     scripts = {

@@ -65,8 +65,8 @@ def local(paths: Paths, text: str) -> Source | None:
                 f"SOURCE={text!r} has neither pyproject.toml nor setup.py",
                 hint="write the directory that has one, or give a wheel",
             )
-        name = re.sub(r"[^a-z0-9]+", "-", path.resolve().name.lower()).strip("-") or "source"
-        return Source(_keep(paths, _tar(path, name), name, f"{name}.tar"), str(path))
+        # Not by its own name: what is built of a tree does not depend on where it is.
+        return Source(_keep(paths, _tar(path, "source"), "source", "source.tar"), str(path))
     if path.name.endswith((".whl", *SDIST_SUFFIXES)):
         name = canonicalize_name(path.name.split("-")[0])
         return Source(_keep(paths, path.read_bytes(), name, path.name), str(path))
