@@ -5,17 +5,15 @@ The installation is a virtual environment with packaging in it, as every Airflow
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import os
 import subprocess
 import venv
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import packaging
 import pytest
+from tests.plugins import wheel
 
 SCRIPT = Path(__file__).resolve().parents[2] / "scripts/airflow_instance/inside/add_packages.py"
 KEY = "0123456789abcdef"
@@ -37,25 +35,9 @@ class Overlay:
     def target(self) -> Path:
         return self.packages / KEY
 
-    def wheel(
-        self, name: str, files: dict[str, str], requires: str = "", version: str = "1.0"
-    ) -> str:
+    def wheel(self, name: str, files: dict[str, str], **more: str) -> str:
         """A wheel of ``files``; its line in a locked requirements file."""
-        stem = f"{name.replace('-', '_')}-{version}"
-        path = self.wheels / f"{stem}-py3-none-any.whl"
-        info = f"{stem}.dist-info"
-        metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
-        files = {
-            **files,
-            f"{info}/METADATA": metadata + (f"Requires-Dist: {requires}\n" if requires else ""),
-            f"{info}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-        }
-        rows = [f"{member},sha256={_hash(text)},{len(text)}\n" for member, text in files.items()]
-        files[f"{info}/RECORD"] = "".join([*rows, f"{info}/RECORD,,\n"])
-        with zipfile.ZipFile(path, "w") as archive:
-            for member, text in files.items():
-                archive.writestr(member, text)
-        return f"{name}=={version} --hash=sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}\n"
+        return wheel.write(self.wheels, name, files, **more)
 
     def run(self, verb: str, lock: str = "", key: str = KEY) -> tuple[int, list[str]]:
         """The program's status, and what it says is wrong."""
@@ -78,11 +60,6 @@ class Overlay:
         return subprocess.run(
             [str(self.python), "-c", statement], env=env, capture_output=True, text=True, check=True
         ).stdout.strip()
-
-
-def _hash(text: str) -> str:
-    digest = hashlib.sha256(text.encode()).digest()
-    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
 @pytest.fixture(scope="module")
@@ -111,13 +88,9 @@ def test_what_is_locked_is_there(overlay: Overlay) -> None:
     """Modules, commands and bytecode; complete, and nothing else beside."""
     lock = overlay.wheel(
         "team-things",
-        {
-            "team_things/__init__.py": "SAY = 'things'\ndef main(): print(SAY)\n",
-            "team_things-1.0.dist-info/entry_points.txt": (
-                "[console_scripts]\nteam-things = team_things:main\n"
-            ),
-        },
-        "packaging>=20",
+        {"team_things/__init__.py": "SAY = 'things'\ndef main(): print(SAY)\n"},
+        requires="packaging>=20",
+        entry_points="[console_scripts]\nteam-things = team_things:main\n",
     )
     assert overlay.run("install", lock) == (0, [])
     assert os.listdir(overlay.packages) == [KEY]
@@ -195,7 +168,7 @@ def test_versions_are_the_installation_s(overlay: Overlay) -> None:
     ],
 )
 def test_what_they_require_is_there(overlay: Overlay, requires: str, wrong: str) -> None:
-    status, said = overlay.run("install", overlay.wheel("one", {"one.py": ""}, requires))
+    status, said = overlay.run("install", overlay.wheel("one", {"one.py": ""}, requires=requires))
     assert status == (1 if wrong else 0)
     assert wrong in "".join(said)
 
