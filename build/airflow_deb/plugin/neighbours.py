@@ -52,9 +52,9 @@ def airflow(paths: Paths, cell: Cell, binary: Binary) -> Package:
 
 
 def plugins(paths: Paths, cell: Cell, binary: Binary) -> list[Package]:
-    """The plugin packages for the same Airflow, Python and place that were built before."""
-    directory = record.directory(paths.dist, cell)
-    found = [read(deb) for deb in sorted(directory.glob(f"{binary.name}-plugin-*.deb"))]
+    """The plugin packages for the same Airflow, Python and place, in the order of their making."""
+    debs = record.directory(paths.dist, cell).glob(f"{binary.name}-plugin-*.deb")
+    found = [read(deb) for deb in sorted(debs, key=lambda deb: deb.stat().st_mtime_ns)]
     return [one for one in found if f"+airflow{upstream(cell)}~" in one.version]
 
 
@@ -64,7 +64,7 @@ def upstream(cell: Cell) -> str:
 
 
 def brought(packages: Iterable[Package]) -> dict[str, Brought]:
-    """The distributions in ``packages``, by canonical name."""
+    """The distributions in ``packages``, by canonical name; of two versions the last."""
     return {
         canonicalize_name(match[1]): Brought(match[2], one.name, one.version)
         for one in packages
