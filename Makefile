@@ -2,7 +2,7 @@
 # `make help` lists them; settings are given as KEY=value behind the target.
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
-export VERSION SUITE PACKAGE NAME CONSTRAINTS RESOLVER FORMAT MIRROR COMPRESS SIGNING_KEY KEYRING DEB REBUILD BUNDLE REPO FROM TO VALID_DAYS PORT DRY_RUN FAST KEEP NO_WAIT SHELL_ON_FAIL
+export VERSION SUITE PACKAGE NAME SOURCE FOR CONSTRAINTS RESOLVER FORMAT MIRROR COMPRESS SIGNING_KEY KEYRING DEB REBUILD BUNDLE REPO FROM TO VALID_DAYS PORT DRY_RUN FAST KEEP NO_WAIT SHELL_ON_FAIL
 
 # The cell that `make test` builds and tests.
 test test-build test-package test-host test-cell test-offline bench: export VERSION := $(or $(VERSION),2.1.0)
@@ -25,6 +25,10 @@ bundle: ## one file from which a machine without a network can build: VERSION= [
 .PHONY: verify
 verify: ## check a .deb against what lies beside it: DEB= [KEYRING= REBUILD=1 FORMAT=json]
 	@$(BUILDER) verify
+
+.PHONY: plugin
+plugin: ## build a package with operators or plugins for airflow: SOURCE= FOR= [VERSION= NAME= DRY_RUN=1 FAST=1]
+	@$(BUILDER) plugin
 
 .PHONY: matrix
 matrix: ## the cells of versions.sh: locked, built, tested? [VERSION= SUITE= FORMAT=json]

@@ -14,6 +14,9 @@ Settings, as KEY=value behind the target:
   NAME           airflow-2.11, say: the package airflow by another name, with its tree
                  in /usr/lib/airflow-2.11, to be installed beside others
   PACKAGE        airflow or airflow-instances, to build only one of the two
+  SOURCE         for plugin: a wheel, an sdist, a directory, or a name on the index (with
+                 VERSION=, or else as old as the lock of the Airflow)
+  FOR            for plugin: the Airflow, as in 2.1.0/bullseye
   DRY_RUN=1      print the plan and do nothing
   FAST=1         no compression and no lintian (for development)
   COMPRESS       best, or method:level such as xz:6; without it the suite's

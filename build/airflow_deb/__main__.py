@@ -40,7 +40,8 @@ REPOSITORY = {
     "retract": publishing.retract,
     "serve": serve.serve,
 }
-COMMANDS = ("deb", "shell", "lock", "lock-tools", "matrix", "verify", "bundle", *REPOSITORY)
+COMMANDS = ("deb", "shell", "lock", "lock-tools", "matrix", "verify", "bundle", "plugin", *REPOSITORY)
+from .plugin import make as plugins
 
 
 def main() -> int:
@@ -83,7 +84,9 @@ def run_command(command: str) -> None:
             raise kind(f"{error.filename or command}: {error.strerror}") from error
         return
     uv = Path(sysconfig.get_path("scripts")) / "uv"
-    if command == "verify":
+    if command == "plugin":
+        plugins.make(places, matrix, wanted, uv)
+    elif command == "verify":
         verify.verify(places, matrix, uv, wanted)
     elif command == "lock":
         cell = matrix.cell(wanted.version, wanted.suite)

@@ -29,13 +29,23 @@ class Binary:
         """Whether it is the package with Airflow inside, whatever its name."""
         return self.role == AIRFLOW.role
 
-    @property
-    def provides(self) -> str:
-        """What a package with another name tells airflow-instances that it is.
+    def provides(self, python: str, version: str) -> str:
+        """What the package, of Debian version ``version``, says that it is (policy 7.5).
 
-        Not airflow: who depends on that looks into /usr/lib/airflow.
+        For plugins, a place for modules of that ``python`` (``3.9``). For
+        airflow-instances, when it has another name, an environment. Not airflow: who
+        depends on that looks into /usr/lib/airflow.
         """
-        return "airflow-environment" if self.name != self.role else ""
+        own = self.for_plugins(python)
+        return f"{own} (= {version})" + ("" if self.name == self.role else ", airflow-environment")
+
+    def for_plugins(self, python: str) -> str:
+        """What a package that puts modules into this one's tree depends on.
+
+        After an upgrade of Debian the same Airflow has another Python, which would not
+        see them.
+        """
+        return f"{self.name}-python{python}"
 
     def wants(self, file: str) -> bool:
         """Whether the file of this name in debian/ is part of the tree it is built from.
@@ -58,9 +68,9 @@ _SHARED = ("changelog.in", "control", "copyright", "rules", "source/format")
 
 # Debian policy 5.6.1, behind our own beginning.
 _NAME = re.compile(r"airflow(?:-[a-z0-9][a-z0-9.+-]*)?")
-# The names of the host tool's package and command, of what named packages provide,
-# and of packages that bring plugins.
-_TAKEN = re.compile(r"airflow-(?:instances?|environment|plugin-.*)")
+# The names of the host tool's package and command, of what packages provide, and of
+# packages that bring plugins.
+_TAKEN = re.compile(r"airflow-(?:instances?|environment|(?:.+-)?plugin-.*|(?:.+-)?python3[.0-9]*)")
 
 
 def named(name: str) -> Binary:

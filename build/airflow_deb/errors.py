@@ -106,3 +106,9 @@ class AuditError(AirflowDebError):
     """A lock holds what nobody has accepted: a known vulnerability, a yanked release."""
 
     status = 15
+
+
+class ConflictError(AirflowDebError):
+    """A plugin does not fit into the Airflow that it was to be built for."""
+
+    status = 16

@@ -31,6 +31,7 @@ PACKAGES = {
     "unshare": "util-linux",
     "nsenter": "util-linux",
     "mount": "mount",
+    "dpkg-deb": "dpkg",
     "sudo": "sudo",
     "git": "git",
     "aptly": "aptly",

@@ -33,6 +33,8 @@ class Settings:
     suite: str = ""
     package: str = ""
     name: str = "airflow"
+    source: str = ""
+    target: str = ""
     constraints: str = ""
     resolver: str = "uv"
     format: str = "text"
@@ -94,6 +96,8 @@ def read(environ: Mapping[str, str] = os.environ) -> Settings:
         suite=environ.get("SUITE", "").strip(),
         package=environ.get("PACKAGE", "").strip(),
         name=named(environ.get("NAME", "").strip() or "airflow").name,
+        source=environ.get("SOURCE", "").strip(),
+        target=environ.get("FOR", "").strip(),
         constraints=environ.get("CONSTRAINTS", "").strip(),
         resolver=_one_of(environ, "RESOLVER", "uv", "pip-tools"),
         format=_one_of(environ, "FORMAT", "text", "json"),

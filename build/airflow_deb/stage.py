@@ -158,7 +158,11 @@ def cell_mk(recipe: Recipe, binary: Binary) -> str:
         "DEPENDS": ", ".join(needs.of_kind(recipe.needs, "depends")),
         "RECOMMENDS": ", ".join(needs.of_kind(recipe.needs, "recommends")),
         "SUGGESTS": ", ".join(needs.of_kind(recipe.needs, "suggests")),
-        "PROVIDES": binary.provides,
+        "PROVIDES": (
+            binary.provides(recipe.cell.suite.python, recipe.cell.deb_version)
+            if binary.is_airflow
+            else ""
+        ),
     }
     return "".join(f"{key} := {value}\n" for key, value in fields.items())
 

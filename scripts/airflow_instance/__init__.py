@@ -8,12 +8,14 @@ Data flows one way; everything between reading and doing is pure.
     parameters                       defaults added, placeholders expanded, meaning checked
     installation, versions, lint     the Airflow that is installed, and what it calls things
     keys, ports                      what is made once and kept
+    packages                         what of Python it has beside the installation
     resolve -> instance.Instance     everything decided
     render/*                         the Instance as files
     desired -> items                 what is to be on the host
     plan -> changes                  what of it is not so yet
     engine (tree, host)              does that
     site.Site                        ties these together for one host
+    unpacking                        those packages put there, as the instance's user
     asuser, launch, run              programs, as the instance's user or as ourselves
     probe, heads                     its database asked without Airflow; how its schema stands
     database/*                       role and database on this host's own servers

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from .errors import HostError
 from .launch import UMASK, Launch
+from .layout import Layout
 from .site import Site
 
 TIMED_OUT = 124  # the status of a program that was ended, as timeout(1) has it
@@ -51,7 +52,20 @@ def run(
 
     Raises HostError when it cannot be started.
     """
-    switch = os.geteuid() == 0 and not site.layout.alternate
+    return run_below(site.layout, launch, text=text, timeout=timeout, stdin=stdin, stdout=stdout)
+
+
+def run_below(
+    layout: Layout,
+    launch: Launch,
+    *,
+    text: str = "",
+    timeout: float | None = None,
+    stdin: int | None = None,
+    stdout: int | None = None,
+) -> Done:
+    """`run`, for who has only a layout: below an alternate one, nobody else is become."""
+    switch = os.geteuid() == 0 and not layout.alternate
     try:
         process = subprocess.Popen(
             launch.arguments,

@@ -3,6 +3,7 @@
     /var/backups/airflow-instances/NAME/STAMP/
         database.*      the dump (see dumps.py)
         instance.yaml secrets.yaml keys.yaml ports.yaml
+        extra_packages.txt    what was locked; the wheels are not in it
         MANIFEST        written last: without it the backup is none
 
 Only root may read them: they hold the fernet key beside what it encrypts.
@@ -90,6 +91,10 @@ def make(site: Site, instance: Instance) -> Backup:
             content = site.tree.read(site.layout.seen(source))
             if content is not None:
                 files[file] = _write(place / file, content)
+        if instance.extra:
+            files["extra_packages.txt"] = _write(
+                place / "extra_packages.txt", instance.extra.text.encode("utf-8")
+            )
         if schema.state != heads.FRESH:
             files[dump_name] = dumps.dump(site, instance, place / dump_name)
         made = time.time()

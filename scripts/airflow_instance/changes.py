@@ -7,8 +7,10 @@ import shlex
 from dataclasses import dataclass, field
 from typing import Union
 
-from .items import DatabaseItem
+from .items import DatabaseItem, PackagesItem
 from .secrecy import mask_config_line
+
+_SHOWN = 5  # packages that are named
 
 
 @dataclass(frozen=True)
@@ -167,6 +169,30 @@ class DropDatabase:
         return f"drop {self.item.kind} database {self.item.name} and user {self.item.user}"
 
 
+@dataclass(frozen=True)
+class InstallPackages:
+    """Unpack an instance's extra packages, as its user."""
+
+    item: PackagesItem
+
+    def describe(self) -> str:
+        shown = ", ".join(self.item.names[:_SHOWN])
+        more = len(self.item.names) - _SHOWN
+        shown += f" and {more} more" if more > 0 else ""
+        return f"unpack {shown} into {self.item.path}"
+
+
+@dataclass(frozen=True)
+class PrunePackages:
+    """Delete what was unpacked before, when nothing runs from it any more."""
+
+    item: PackagesItem
+    gone: tuple[str, ...]
+
+    def describe(self) -> str:
+        return f"delete {', '.join(f'{self.item.directory}/{name}' for name in self.gone)}"
+
+
 Change = Union[
     CreateGroup,
     CreateUser,
@@ -181,4 +207,6 @@ Change = Union[
     SetPassword,
     CreateDatabase,
     DropDatabase,
+    InstallPackages,
+    PrunePackages,
 ]

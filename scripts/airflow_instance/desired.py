@@ -11,7 +11,7 @@ import posixpath
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from . import backup_timer, database, firewall, log_cleaning, metrics, rights, watchdog
+from . import backup_timer, database, firewall, log_cleaning, metrics, packages, rights, watchdog
 from .health import declare as health
 from .instance import Instance
 from .items import (
@@ -115,6 +115,11 @@ def configuration(instance: Instance) -> Iterable[Item]:
     yield file(PROFILE_FILE, environment.profile(instance), 0o444, "")
 
 
+def extra_packages(instance: Instance) -> Iterable[Item]:
+    """What it has beside the installation; before the environment that names them."""
+    yield packages.item(instance)
+
+
 def environment_file(instance: Instance) -> Iterable[Item]:
     """The environment, which systemd reads as root and the service user as itself."""
     yield FileItem(
@@ -166,6 +171,7 @@ CONTRIBUTORS: tuple[Contributor, ...] = (
     metadata,
     home,
     configuration,
+    extra_packages,
     environment_file,
     launcher,
     drop_ins,

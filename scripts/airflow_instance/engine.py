@@ -9,6 +9,7 @@ import posixpath
 import time
 from collections.abc import Callable, Iterator, Sequence
 
+from . import unpacking
 from .changes import (
     Change,
     CreateDatabase,
@@ -17,9 +18,11 @@ from .changes import (
     CreateUser,
     DropDatabase,
     FixDirectory,
+    InstallPackages,
     MakeDirectory,
     MakeLink,
     MoveHome,
+    PrunePackages,
     Remove,
     SetPassword,
     Systemctl,
@@ -98,12 +101,8 @@ class Engine:
         return failed
 
     def _do(self, change: Change) -> None:
-        if isinstance(change, CreateGroup):
-            self.host.create_group(change.name)
-            self._undo.append(lambda: self.host.delete_group(change.name))
-        elif isinstance(change, CreateUser):
-            self.host.create_user(change.name, change.group, change.home, change.comment)
-            self._undo.append(lambda: self.host.delete_user(change.name))
+        if isinstance(change, (CreateGroup, CreateUser)):
+            self._account(change)
         elif isinstance(change, MakeDirectory):
             # Each instance of a run plans the directories that all of them share.
             found = self.tree.status(change.path)
@@ -128,6 +127,18 @@ class Engine:
                 self._undo.append(lambda: self.host.systemctl("stop", *change.arguments[1:]))
         elif isinstance(change, (CreateRole, SetPassword, CreateDatabase, DropDatabase)):
             self._database(change, change.item)
+        elif isinstance(change, (InstallPackages, PrunePackages)):
+            # Not taken back: nothing names it then, and the next apply uses or deletes it.
+            do = unpacking.install if isinstance(change, InstallPackages) else unpacking.prune
+            do(self.tree.layout, self.host, change.item)
+
+    def _account(self, change: CreateGroup | CreateUser) -> None:
+        if isinstance(change, CreateGroup):
+            self.host.create_group(change.name)
+            self._undo.append(lambda: self.host.delete_group(change.name))
+        else:
+            self.host.create_user(change.name, change.group, change.home, change.comment)
+            self._undo.append(lambda: self.host.delete_user(change.name))
 
     def _database(self, change: Change, item: DatabaseItem) -> None:
         server = self.host.server(item.kind)

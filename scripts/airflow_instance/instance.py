@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from .installation import Installation
 from .leaves import Leaf, Leaves
 from .url import Database
 from .versions import Daemon, Option, table
+
+if TYPE_CHECKING:
+    from .packages import Extra
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,7 @@ class Instance:
     conditions: frozenset[str]
     keys: Mapping[str, str] = field(repr=False)
     warnings: tuple[str, ...] = ()
+    extra: Extra | None = None
 
     def parameter(self, name: str) -> object:
         """The value of a scalar parameter of the declaration."""

@@ -122,6 +122,29 @@ class DatabaseItem:
     origin: str
 
 
+@dataclass(frozen=True)
+class PackagesItem:
+    """An instance's extra packages, unpacked in ``directory``/``key`` and nothing beside.
+
+    ``key`` "" is for none. ``lock`` is a requirements file of which ``names`` says what is
+    in it, ``wheels`` a directory; ``user``, with that ``home``, unpacks them with the Python
+    of ``prefix``.
+    """
+
+    directory: str
+    key: str
+    lock: str = field(repr=False)
+    names: tuple[str, ...]
+    wheels: str
+    user: str
+    home: str
+    prefix: str
+
+    @property
+    def path(self) -> str:
+        return f"{self.directory}/{self.key}"
+
+
 Item = Union[
     AccountItem,
     GroupItem,
@@ -131,4 +154,5 @@ Item = Union[
     AbsentItem,
     EnabledItem,
     DatabaseItem,
+    PackagesItem,
 ]

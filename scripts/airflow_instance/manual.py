@@ -34,6 +34,7 @@ FILES = (
     ("/etc/sudoers.d/airflow-NAME", "rendered: what its team_group may do"),
     ("/etc/polkit-1/rules.d/50-airflow-NAME.rules", "rendered: the same for polkit 0.106 or later"),
     ("/etc/systemd/system/airflow-*@NAME.*.d/10-instance.conf", "rendered: its units' settings"),
+    ("AIRFLOW_HOME/packages/", "its extra_packages, unpacked; nothing else belongs there"),
     ("/var/backups/airflow-instances/NAME/", "its backups, 0700, kept when it is dropped"),
     ("/var/log/airflow-instances/NAME-migrate.log", "what Airflow printed of its database"),
     ("/var/lib/airflow-instances/dropped/", "the declarations of instances that were dropped"),

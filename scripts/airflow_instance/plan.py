@@ -13,8 +13,10 @@ from .changes import (
     CreateRole,
     CreateUser,
     FixDirectory,
+    InstallPackages,
     MakeDirectory,
     MakeLink,
+    PrunePackages,
     Remove,
     SetPassword,
     Systemctl,
@@ -33,6 +35,7 @@ from .items import (
     GroupItem,
     Item,
     LinkItem,
+    PackagesItem,
 )
 from .layout import Layout, unit
 from .render import is_managed
@@ -71,7 +74,9 @@ class Planner:
         concern, only what runs."""
         kinds = {c.kind for c in changes if isinstance(c, (WriteFile, Remove)) and c.kind}
         told = [c for c in changes if isinstance(c, Systemctl)]
-        found: list[Change] = [c for c in changes if not isinstance(c, Systemctl)]
+        # After the restart: until then, it is what daemons import from.
+        last = [c for c in changes if isinstance(c, PrunePackages)]
+        found: list[Change] = [c for c in changes if not isinstance(c, (Systemctl, PrunePackages))]
         if DROP_IN in kinds:
             found.append(Systemctl(("daemon-reload",)))
         # What it has no more is not left running without an owner.
@@ -83,7 +88,7 @@ class Planner:
         running = self.host.active(units)
         if running:
             found.append(Systemctl(("try-restart", *running)))
-        return [*found, *told]
+        return [*found, *told, *last]
 
     def stops(self, name: str) -> list[Change]:
         """Stopping whatever of an instance runs."""
@@ -101,6 +106,7 @@ class Planner:
             LinkItem: self._link,
             EnabledItem: self._enabled,
             AbsentItem: self._absent,
+            PackagesItem: self._packages,
         }
         return how[type(item)](item)
 
@@ -214,6 +220,17 @@ class Planner:
             yield SetPassword(item)
         if not found.database:
             yield CreateDatabase(item)
+
+    def _packages(self, item: PackagesItem) -> Iterator[Change]:
+        if item.key:
+            found = self.tree.status(item.path)
+            if found is None:
+                yield InstallPackages(item)
+            elif found.kind != "directory":
+                raise ConflictError(f"{item.path} is no directory", hint="move it out of the way")
+        gone = tuple(name for name in self.tree.names(item.directory) if name != item.key)
+        if gone:
+            yield PrunePackages(item, gone)
 
     def _ids(self, owner: str, group: str) -> tuple[int, int]:
         user, gid = self.host.user(owner), self.host.group(group)

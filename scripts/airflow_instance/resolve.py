@@ -8,6 +8,7 @@ ports, the declaration's airflow_config, the database's URL.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from . import lint, placeholders
 from .declaration import Declared
@@ -20,6 +21,9 @@ from .parameters import database_kind, expand, url_template
 from .quoting import has_control
 from .url import LOCAL, Database, encode
 from .versions import Option, table
+
+if TYPE_CHECKING:
+    from .packages import Extra
 
 _LOOPBACK = LOCAL
 _ANY_ADDRESS = frozenset(["", "0.0.0.0", "::", "*"])  # noqa: S104 - compared, not bound
@@ -52,8 +56,11 @@ def resolve(
     installation: Installation,
     keys: Mapping[str, str],
     ports: Mapping[str, int],
+    extra: Extra | None = None,
 ) -> Instance:
     """The instance that ``declared`` comes to, with the ``keys`` and ``ports`` it has.
+
+    ``extra`` are the packages that it has of its own (see packages.py).
 
     Raises DeclarationError, ConflictError or Problems.
     """
@@ -76,11 +83,14 @@ def resolve(
         installation=installation,
         database=database,
         config=config,
-        environment=_environment(declared.name, parameters, config, conditions, installation),
+        environment=_environment(
+            declared.name, parameters, config, conditions, installation, extra
+        ),
         ports=ports,
         conditions=conditions,
         keys=keys,
         warnings=(*declared.warnings, *warnings),
+        extra=extra,
     )
     _check_exposure(instance)
     _check_metrics(instance)
@@ -226,6 +236,7 @@ def _environment(
     config: Mapping[Option, Leaf],
     conditions: frozenset[str],
     installation: Installation,
+    packages: Extra | None,
 ) -> dict[str, str]:
     """The one environment of daemons and people, sorted but for what is ours."""
     extra = {
@@ -233,11 +244,14 @@ def _environment(
         for path, leaf in parameters.items()
         if path[0] == "environment_extra"
     }
-    own = {
-        "AIRFLOW_HOME": str(parameters[("airflow_home",)].value),
-        "AIRFLOW_INSTANCE_NAME": name,
-        "PATH": f"{installation.bin_dir}:{extra.pop('PATH', _PATH)}",
-    }
+    home = str(parameters[("airflow_home",)].value)
+    own = {"AIRFLOW_HOME": home, "AIRFLOW_INSTANCE_NAME": name}
+    path = [installation.bin_dir, extra.pop("PATH", _PATH)]
+    if packages:
+        overlay = packages.directory(home)
+        path.insert(1, f"{overlay}/bin")
+        own["PYTHONPATH"] = ":".join(filter(None, (extra.pop("PYTHONPATH", ""), overlay)))
+    own["PATH"] = ":".join(path)
     ccache = config.get(("kerberos", "ccache"))
     if "kerberos" in conditions and ccache and "KRB5CCNAME" not in extra:
         own["KRB5CCNAME"] = str(ccache.value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from . import declaration, desired, former, host, keys, ports
+from . import declaration, desired, former, host, keys, packages, ports
 from .changes import Change
 from .declaration import Declared
 from .errors import ConflictError, InstanceError, raise_all
@@ -17,6 +17,7 @@ from .instance import Instance
 from .items import DatabaseItem, DirectoryItem, FileItem, Item
 from .layout import Layout
 from .leaves import Leaves
+from .packages import Extra
 from .parameters import expand
 from .plan import Planner
 from .ports import Claim
@@ -115,7 +116,16 @@ class Site:
             self.installation(declared),
             kept,
             self._ports(declared, ports.load(self.layout, declared.name)),
+            self._extra(declared),
         )
+
+    def _extra(self, declared: Declared) -> Extra | None:
+        """Its own packages; nothing of what cannot be read, of which a plan tells."""
+        parameters, _ = expand(declared, self.facts)
+        try:
+            return packages.read(self.tree, parameters, self.installation(declared))
+        except InstanceError:
+            return None
 
     # Planning.
 
@@ -173,7 +183,9 @@ class Site:
         text, kept = keys.load(layout, name)
         text, kept = keys.complete(text, kept, needed_keys(declared, parameters, installation))
         own = self._allocate(declared, int(str(parameters[("port_range_start",)].value)))
-        instance = resolve(declared, self.facts, installation, kept, self._ports(declared, own))
+        extra = packages.read(self.tree, parameters, installation)
+        allocated = self._ports(declared, own)
+        instance = resolve(declared, self.facts, installation, kept, allocated, extra)
         self._check_neighbours(declared, instance, own)
         made: list[Item] = [
             DirectoryItem(layout.seen(layout.secrets_dir), 0o700, "root", "root"),

@@ -133,17 +133,16 @@ def _moves_daemons(change: Change, own: set[str]) -> bool:
 
 
 def installed(instance: Instance) -> float:
-    """When the installation was put where it is, in seconds since 1970.
+    """When the installation, or a plugin of it, was put where it is, in seconds since 1970.
 
-    That is when its files got there, whatever their own dates are: dpkg gives them
-    those of the package.
+    That is when files got there, whatever their own dates are: dpkg gives them those of
+    the package. The directory tells of a plugin that was taken away.
     """
     where = instance.installation
-    times = [
-        path.stat().st_ctime
-        for path in where.packages.glob(f"apache_airflow*-{where.version}.dist-info/*")
-    ]
-    return max(times, default=0.0)
+    found = list(where.packages.glob(f"apache_airflow*-{where.version}.dist-info/*"))
+    found += where.packages.glob("*.dist-info/RECORD")
+    found.append(where.packages)
+    return max(path.stat().st_ctime for path in found)
 
 
 def states(site: Site, name: str) -> list[State]:

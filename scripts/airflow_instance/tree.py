@@ -73,15 +73,20 @@ class Tree:
 
     def is_empty(self, path: str) -> bool:
         """Whether ``path`` is a directory with nothing in it."""
+        found = self.status(path)
+        return found is not None and found.kind == "directory" and not self.names(path)
+
+    def names(self, path: str) -> list[str]:
+        """What is in the directory ``path``, sorted; [] when it is none."""
         with self._parent(path) as (parent, name):
             if parent < 0:
-                return False
+                return []
             try:
                 fd = os.open(name, _DIRECTORY, dir_fd=parent)
             except OSError:
-                return False
+                return []
             try:
-                return not os.listdir(fd)
+                return sorted(os.listdir(fd))
             finally:
                 os.close(fd)
 

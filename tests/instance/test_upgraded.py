@@ -236,3 +236,21 @@ def test_installed_is_when_files_came_not_what_they_say(
     record.write_text("")
     os.utime(record, (1, 1))
     assert transition.installed(running.view(site, "a")) == record.stat().st_ctime
+
+
+def test_a_plugin_that_came_or_went_counts(
+    run: Run, host: FakeHost, site: Site, root: Path
+) -> None:
+    packages = root / "usr/lib/airflow/lib/python3.11/site-packages"
+    instance = running.view(site, "a")
+    plugin = packages / "team_operators-1.0.dist-info"
+    plugin.mkdir()
+    record = plugin / "RECORD"
+    record.write_text("")
+    os.utime(record, (1, 1))
+    # Whichever of both was last: their clock is a coarse one.
+    last = max(record.stat().st_ctime, packages.stat().st_ctime)
+    assert transition.installed(instance) == last
+    record.unlink()
+    plugin.rmdir()
+    assert transition.installed(instance) == packages.stat().st_ctime

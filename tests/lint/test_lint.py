@@ -64,7 +64,7 @@ def test_code_is_formatted() -> None:
     [
         "build/airflow_deb build/bootstrap.py build/ci tests",
         "build/inside",
-        "debian/lib",
+        "debian/lib build/plugin",
         "scripts/airflow_instance",
     ],
 )

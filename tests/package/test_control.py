@@ -52,6 +52,12 @@ def test_depends_on_the_suites_python_alone(deb: Deb, artifact: Artifact) -> Non
     ] == []
 
 
+def test_says_which_modules_it_takes(deb: Deb, artifact: Artifact) -> None:
+    """What plugins for this Airflow and this Python depend on."""
+    place = f"{artifact.name}-python{artifact.cell.suite.python}"
+    assert deb.relations("Provides")[place] == f"= {artifact.cell.deb_version}"
+
+
 def test_asks_nobody_for_its_own_version(deb: Deb, artifact: Artifact) -> None:
     """As symbols files that name the version of their own build would have it (krb5's do)."""
     own = artifact.cell.deb_version

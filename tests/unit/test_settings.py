@@ -98,6 +98,7 @@ def test_names_that_fit(name: str) -> None:
         *("Airflow-2.11", "airflow-A", "airflow_2", "airflow-2_11", "airflow-2/11", "airflow-é"),
         *("airflow-2 11", "airflow-2\n"),
         *("airflow-instances", "airflow-instance", "airflow-environment", "airflow-plugin-x"),
+        *("airflow-2.11-plugin-x", "airflow-python3.9", "airflow-2.11-python3.11"),
     ],
 )
 def test_names_that_do_not_are_usage_errors(name: str) -> None:

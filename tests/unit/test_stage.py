@@ -182,14 +182,17 @@ def test_a_named_package_has_its_own_files(recipe: Recipe, tmp_path: Path) -> No
     assert (debian / "changelog").read_text().startswith("airflow-2.1 (2.1.0-1~deb11u1) ")
     assert (debian / "airflow-2.1.manpages").read_text() == "debian/airflow-2.1.1\n"
     cell = (debian / "cell.mk").read_text().splitlines()
-    assert {"NAME := airflow-2.1", "PROVIDES := airflow-environment"} <= set(cell)
+    provided = "airflow-2.1-python3.9 (= 2.1.0-1~deb11u1), airflow-environment"
+    assert {"NAME := airflow-2.1", f"PROVIDES := {provided}"} <= set(cell)
 
 
 def test_a_name_is_an_input_and_no_other_package_s(recipe: Recipe) -> None:
     other = named("airflow-2.1.0")
     assert len({recipe.key(binary) for binary in (AIRFLOW, INSTANCES, NAMED, other)}) == 4
     assert named("airflow") == AIRFLOW
-    assert "PROVIDES := \n" in stage.cell_mk(recipe, AIRFLOW)
+    own = "PROVIDES := airflow-python3.9 (= 2.1.0-1~deb11u1)\n"
+    assert own in stage.cell_mk(recipe, AIRFLOW)
+    assert "PROVIDES := \n" in stage.cell_mk(recipe, INSTANCES)
     assert "NAME := airflow\n" in stage.cell_mk(recipe, INSTANCES)
 
 

@@ -25,6 +25,7 @@ from . import (
     files,
     leftovers,
     machine,
+    packages,
     ports,
 )
 from .finding import ERROR, Finding, HostCheck, InstanceCheck, Patient
@@ -34,6 +35,7 @@ INSTANCE: tuple[InstanceCheck, ...] = (
     *accounts.CHECKS,
     *files.CHECKS,
     *configuration.CHECKS,
+    *packages.CHECKS,
     *ports.CHECKS,
     *credentials.CHECKS,
     *databases.CHECKS,

@@ -1,0 +1,3 @@
+"""What the team shares between its DAGs."""
+
+RELEASE = "1.0"
