@@ -2,7 +2,7 @@
 # `make help` lists them; settings are given as KEY=value behind the target.
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
-export VERSION SUITE PACKAGE NAME SOURCE FOR CONSTRAINTS RESOLVER FORMAT MIRROR COMPRESS SIGNING_KEY KEYRING DEB REBUILD BUNDLE REPO FROM TO VALID_DAYS PORT DRY_RUN FAST KEEP NO_WAIT SHELL_ON_FAIL
+export VERSION SUITE PACKAGE NAME SOURCE FOR CONSTRAINTS RESOLVER FORMAT MIRROR COMPRESS SIGNING_KEY KEYRING DEB REBUILD BUNDLE REPO FROM TO VALID_DAYS PORT DRY_RUN FAST KEEP NO_WAIT SHELL_ON_FAIL ROWS ROUNDS
 
 # The cell that `make test` builds and tests.
 test test-build test-package test-host test-cell test-offline bench: export VERSION := $(or $(VERSION),2.1.0)
@@ -29,6 +29,10 @@ verify: ## check a .deb against what lies beside it: DEB= [KEYRING= REBUILD=1 FO
 .PHONY: plugin
 plugin: ## build a package with operators or plugins for airflow: SOURCE= FOR= [VERSION= NAME= DRY_RUN=1 FAST=1]
 	@$(BUILDER) plugin
+
+.PHONY: reproduce
+reproduce: ## build twice with all varied that can be, and compare: VERSION= [SUITE= NAME= PACKAGE= FAST=1 COMPRESS=]
+	@$(BUILDER) reproduce
 
 .PHONY: matrix
 matrix: ## the cells of versions.sh: locked, built, tested? [VERSION= SUITE= FORMAT=json]
@@ -109,7 +113,7 @@ test-cell: ## tests of one cell: VERSION= [SUITE=]
 test-modern: override export VERSION := 3.3.2
 test-modern: override export SUITE := trixie
 test-modern: override export FAST := 1
-test-modern: ## the newest cell, built without compression and lintian, through its ring
+test-modern: ## the newest cell, built with FAST=1, through its ring
 	@$(BUILDER) deb
 	@$(PYTEST) tests/cell
 
@@ -122,7 +126,7 @@ test-all: ## make test, make deb and make test-cell for every cell, make test-up
 	@$(BUILDER) --tests tests.all_cells
 
 .PHONY: bench
-bench: ## measure beside what we compare ourselves with; needs the built packages
+bench: ## measure beside what we compare ourselves with: [VERSION= SUITE= ROWS= ROUNDS=]; needs the built packages
 	@$(BUILDER) --tests tests.bench
 
 .PHONY: clean

@@ -57,6 +57,9 @@ REPOSITORY_PROGRAMS = {
 }
 # The ring that tests the repository builds packages on this machine, small ones.
 REPOSITORY_RING, RING_PROGRAMS = "tests/repo", {"dpkg-buildpackage": "dpkg-dev"}
+COMMAND_PROGRAMS = {
+    "reproduce": {"disorderfs": "disorderfs", "diffoscope": "diffoscope-minimal"},
+}
 # The commands that need neither root nor Debian packages, and those that need no root.
 LOOKING = (["matrix"], ["serve"], ["verify"])
 REPOSITORY = (["repo"], ["promote"], ["retract"])
@@ -66,7 +69,7 @@ def programs(arguments: list[str]) -> dict[str, str]:
     """What the command ``arguments`` calls, and the Debian package that has it."""
     if arguments in REPOSITORY:
         return REPOSITORY_PROGRAMS
-    found = dict(PROGRAMS)
+    found = {**PROGRAMS, **COMMAND_PROGRAMS.get(arguments[0], {})}
     if arguments[:1] == ["--tests"]:
         found.update(TEST_PROGRAMS)
     if REPOSITORY_RING in arguments:

@@ -12,6 +12,7 @@ import sys
 import sysconfig
 import time
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 
 from . import (
@@ -21,6 +22,7 @@ from . import (
     paths,
     planning,
     publishing,
+    reproduce,
     serve,
     settings,
     states,
@@ -32,16 +34,10 @@ from . import (
 from . import lock as locks
 from .binary import chosen
 from .errors import AirflowDebError, DiskError
-
-# Of the repository: they make no container.
-REPOSITORY = {
-    "repo": publishing.repo,
-    "promote": publishing.promote,
-    "retract": publishing.retract,
-    "serve": serve.serve,
-}
-COMMANDS = ("deb", "shell", "lock", "lock-tools", "matrix", "verify", "bundle", "plugin", *REPOSITORY)
+from .paths import Paths
 from .plugin import make as plugins
+from .settings import Settings
+from .versions import Matrix
 
 
 def main() -> int:
@@ -65,44 +61,70 @@ def main() -> int:
 
 def run_command(command: str) -> None:
     """Do ``command`` with the settings of the environment."""
-    wanted = settings.read()
     places = paths.default()
-    if command == "lock-tools":
-        toolslock.make(places)
-        return
-    matrix = versions.load(places.versions_sh)
-    if command == "matrix":
-        states.show(states.look(places, matrix, wanted), wanted.format)
-        return
-    if command in REPOSITORY:
+    COMMANDS[command](places, versions.load(places.versions_sh), settings.read())
+
+
+def _uv() -> Path:
+    return Path(sysconfig.get_path("scripts")) / "uv"
+
+
+def _deb(places: Paths, matrix: Matrix, wanted: Settings) -> None:
+    if wanted.bundle:
+        wanted = unbundle.into_cache(places, matrix, wanted)
+    recipe = make.recipe(places, matrix, wanted)
+    if wanted.dry_run:
+        which = chosen(wanted.package, wanted.name)
+        planning.show(planning.plan(places, recipe, _uv(), which))
+    else:
+        make.deb(places, recipe, _uv(), wanted)
+
+
+def _shell(places: Paths, matrix: Matrix, wanted: Settings) -> None:
+    make.shell(places, make.recipe(places, matrix, wanted), _uv(), wanted)
+
+
+def _lock(places: Paths, matrix: Matrix, wanted: Settings) -> None:
+    cell = matrix.cell(wanted.version, wanted.suite)
+    locks.make(places, matrix, cell, constraints=wanted.constraints, resolver=wanted.resolver)
+
+
+def _matrix(places: Paths, matrix: Matrix, wanted: Settings) -> None:
+    states.show(states.look(places, matrix, wanted), wanted.format)
+
+
+def _of_repository(
+    name: str, do: Callable[[Paths, Matrix, Settings], None]
+) -> Callable[[Paths, Matrix, Settings], None]:
+    """``do`` with a log of its own, and what the disk refuses told in one line."""
+
+    def command(places: Paths, matrix: Matrix, wanted: Settings) -> None:
         stamp = time.strftime("%Y%m%d-%H%M%S")
-        log.open_file(places.cache / "logs" / f"{command}-{stamp}-{os.getpid()}.log")
+        log.open_file(places.cache / "logs" / f"{name}-{stamp}-{os.getpid()}.log")
         try:
-            REPOSITORY[command](places, matrix, wanted)
+            do(places, matrix, wanted)
         except OSError as error:
             kind = DiskError if error.errno == errno.ENOSPC else AirflowDebError
-            raise kind(f"{error.filename or command}: {error.strerror}") from error
-        return
-    uv = Path(sysconfig.get_path("scripts")) / "uv"
-    if command == "plugin":
-        plugins.make(places, matrix, wanted, uv)
-    elif command == "verify":
-        verify.verify(places, matrix, uv, wanted)
-    elif command == "lock":
-        cell = matrix.cell(wanted.version, wanted.suite)
-        locks.make(places, matrix, cell, constraints=wanted.constraints, resolver=wanted.resolver)
-    elif command == "bundle":
-        bundling.bundle(places, matrix, wanted)
-    else:
-        if wanted.bundle:
-            wanted = unbundle.into_cache(places, matrix, wanted)
-        recipe = make.recipe(places, matrix, wanted)
-        if command == "shell":
-            make.shell(places, recipe, uv, wanted)
-        elif wanted.dry_run:
-            planning.show(planning.plan(places, recipe, uv, chosen(wanted.package, wanted.name)))
-        else:
-            make.deb(places, recipe, uv, wanted)
+            raise kind(f"{error.filename or name}: {error.strerror}") from error
+
+    return command
+
+
+COMMANDS: dict[str, Callable[[Paths, Matrix, Settings], None]] = {
+    "deb": _deb,
+    "shell": _shell,
+    "reproduce": lambda places, _, wanted: reproduce.reproduce(places, wanted, _uv()),
+    "plugin": lambda places, matrix, wanted: plugins.make(places, matrix, wanted, _uv()),
+    "verify": lambda places, matrix, wanted: verify.verify(places, matrix, _uv(), wanted),
+    "bundle": bundling.bundle,
+    "lock": _lock,
+    "lock-tools": lambda places, *_: toolslock.make(places),
+    "matrix": _matrix,
+    "repo": _of_repository("repo", publishing.repo),
+    "promote": _of_repository("promote", publishing.promote),
+    "retract": _of_repository("retract", publishing.retract),
+    "serve": _of_repository("serve", serve.serve),
+}
 
 
 if __name__ == "__main__":

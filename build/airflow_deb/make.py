@@ -33,6 +33,7 @@ from . import (
 )
 from . import deb as debian
 from .binary import Binary, chosen
+from .circumstances import USUAL, Circumstances
 from .commit import Commit
 from .container import Spec
 from .errors import DiskError, UsageError
@@ -66,7 +67,9 @@ def recipe(paths: Paths, matrix: Matrix, settings: Settings) -> Recipe:
     )
 
 
-def deb(paths: Paths, recipe: Recipe, uv: Path, settings: Settings) -> None:
+def deb(
+    paths: Paths, recipe: Recipe, uv: Path, settings: Settings, around: Circumstances = USUAL
+) -> None:
     """Do what is not done of ``recipe``'s packages, and say what came out."""
     wanted = chosen(settings.package, settings.name)
     with ExitStack() as locks:
@@ -83,7 +86,7 @@ def deb(paths: Paths, recipe: Recipe, uv: Path, settings: Settings) -> None:
         if work.todo:
             # A key that is not there is to be found out before a build of minutes.
             key = locks.enter_context(signing.key(settings.signing_key))
-            _deb(paths, work, held, settings, key)
+            _deb(paths, work, held, settings, around, key)
 
 
 def shell(paths: Paths, recipe: Recipe, uv: Path, settings: Settings) -> None:
@@ -122,7 +125,12 @@ def _hold(
 
 
 def _deb(
-    paths: Paths, work: Plan, held: Mapping[Binary, ExitStack], settings: Settings, key: Key
+    paths: Paths,
+    work: Plan,
+    held: Mapping[Binary, ExitStack],
+    settings: Settings,
+    around: Circumstances,
+    key: Key,
 ) -> None:
     recipe, cell = work.recipe, work.recipe.cell
     stamp = time.strftime("%Y%m%d-%H%M%S")
@@ -131,24 +139,35 @@ def _deb(
     log.info(f"airflow-deb: building {names} {cell.deb_version} for {cell.suite.name}")
     log.info(f"  {log.where()}")
     check_disk(paths, work)
+    # A root takes the processor, downloads the network.
+    downloads = fetch.ahead(work.fetch, paths) if work.fetch and work.fetch.missing else None
     with log.step("root") as this:
         root = roots.ensure(paths, work.root, this)
         this.result = root.name
+    if downloads is not None:
+        with log.step("download"):
+            downloads()
     built = []
     for binary in work.todo:
         if binary.is_airflow:
             wheels.clear(paths, cell.name)
-        spec = debian.specification(paths, recipe, binary, root, work.uv)
+        spec = debian.specification(paths, recipe, binary, root, work.uv, around)
         container.kill_leftovers(debian.scratch(paths, recipe, binary))
         container.remove(debian.scratch(paths, recipe, binary))
-        built.append(_package(paths, work, binary, spec, settings, key))
+        built.append(_package(paths, work, binary, spec, settings, around, key))
         held[binary].close()
     for found in built:
         _summary(found, record.directory(paths.dist, cell))
 
 
 def _package(
-    paths: Paths, work: Plan, binary: Binary, spec: Spec, settings: Settings, key: Key
+    paths: Paths,
+    work: Plan,
+    binary: Binary,
+    spec: Spec,
+    settings: Settings,
+    around: Circumstances,
+    key: Key,
 ) -> Record:
     """Build, check and publish one package."""
     recipe = work.recipe
@@ -159,11 +178,12 @@ def _package(
     timings: list[log.Timing] = []
     house: list[wheels.Wheel] = []
     if binary.is_airflow:
-        house = _wheelhouse(paths, work, spec, timings)
+        house = _wheelhouse(paths, work, spec, timings, around)
     with log.step(f"deb {binary.name}", timings) as this:
-        artifacts = debian.build(recipe, binary, spec, house, this)
-    with log.step(f"verify {binary.name}", timings) as this:
-        this.result = "FAST=1: no lintian" if settings.fast else debian.lint(spec)
+        artifacts = debian.build(recipe, binary, spec, house, work.uv, this, around)
+    if settings.verify:
+        with log.step(f"verify {binary.name}", timings) as this:
+            this.result = "FAST=1: no lintian" if settings.fast else debian.lint(spec)
     tree = debian.tree(spec, recipe, binary)
     with log.step(f"attest {binary.name}", timings) as this:
         made = provenance.gather(paths, source, work.root, started, record.now())
@@ -175,23 +195,23 @@ def _package(
     found = _record(recipe, binary, published, timings, tree)
     record.save(where, found)
     if settings.keep:
-        log.info(f"  KEEP=1: the build is in {spec.upper}; `make shell` opens its container")
+        log.info(f"  KEEP=1: the build is in {spec.scratch}; `make shell` opens its container")
     else:
         container.remove(debian.scratch(paths, recipe, binary))
     return found
 
 
 def _wheelhouse(
-    paths: Paths, work: Plan, spec: Spec, timings: list[log.Timing]
+    paths: Paths, work: Plan, spec: Spec, timings: list[log.Timing], around: Circumstances
 ) -> list[wheels.Wheel]:
     """The wheel of every locked distribution, downloaded and built as needed."""
     recipe = work.recipe
     assert work.fetch is not None
     with log.step("fetch", timings) as this:
-        fetch.fetch(work.fetch, paths, this)
+        fetch.fetch(fetch.plan(work.fetch.locks, paths), paths, this)
         this.result = str(work.fetch)
     with log.step("wheels", timings) as this:
-        builder = wheels.Builder(paths, spec.layers[0], recipe.tools, work.uv)
+        builder = wheels.Builder(paths, spec.layers[0], recipe.tools, work.uv, around)
         planned = wheels.plan(builder, recipe.lock)
         built = wheels.build(builder, recipe.cell.name, planned.missing, this)
         ready = [

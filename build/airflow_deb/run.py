@@ -39,6 +39,8 @@ PACKAGES = {
     "gpg": "gpg",
     "gpgv": "gpgv",
     "gpgconf": "gpgconf",
+    "disorderfs": "disorderfs",
+    "diffoscope": "diffoscope-minimal",
 }
 
 
