@@ -39,6 +39,8 @@ from .plugin import make as plugins
 from .settings import Settings
 from .versions import Matrix
 
+Command = Callable[[Paths, Matrix, Settings], object]
+
 
 def main() -> int:
     """Run the command of this process; its exit status."""
@@ -93,9 +95,7 @@ def _matrix(places: Paths, matrix: Matrix, wanted: Settings) -> None:
     states.show(states.look(places, matrix, wanted), wanted.format)
 
 
-def _of_repository(
-    name: str, do: Callable[[Paths, Matrix, Settings], None]
-) -> Callable[[Paths, Matrix, Settings], None]:
+def _of_repository(name: str, do: Command) -> Command:
     """``do`` with a log of its own, and what the disk refuses told in one line."""
 
     def command(places: Paths, matrix: Matrix, wanted: Settings) -> None:
@@ -110,7 +110,7 @@ def _of_repository(
     return command
 
 
-COMMANDS: dict[str, Callable[[Paths, Matrix, Settings], None]] = {
+COMMANDS: dict[str, Command] = {
     "deb": _deb,
     "shell": _shell,
     "reproduce": lambda places, _, wanted: reproduce.reproduce(places, wanted, _uv()),

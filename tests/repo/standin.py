@@ -67,7 +67,7 @@ def build(dist: Path, cell: Cell, binary: Binary, *, method: str = "", content: 
         "source": source,
         "name": binary.name,
         "field": "all" if binary is INSTANCES else "any",
-        "relations": _relations(binary),
+        "relations": _relations(cell, binary),
         "version": cell.deb_version,
         "suite": cell.suite.name,
         "method": method or cell.suite.compression.partition(":")[0],
@@ -104,8 +104,8 @@ def build(dist: Path, cell: Cell, binary: Binary, *, method: str = "", content: 
     return package
 
 
-def _relations(binary: Binary) -> str:
+def _relations(cell: Cell, binary: Binary) -> str:
     if binary is INSTANCES:
         return "Recommends: airflow | airflow-environment"
-    provides = f"\nProvides: {binary.provides}" if binary.provides else ""
-    return f"Recommends: {INSTANCES.name}{provides}"
+    provides = binary.provides(cell.suite.python, cell.deb_version)
+    return f"Recommends: {INSTANCES.name}\nProvides: {provides}"
