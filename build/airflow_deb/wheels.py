@@ -26,6 +26,7 @@ from .paths import Paths
 _RECIPE = "inside/build_wheels.py"
 _UV = "/airflow-deb/uv"
 _VENV = "/airflow-deb/venv"
+_NO_MODULE = re.compile(r"^ModuleNotFoundError: No module named '([^']+)'", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -205,17 +206,27 @@ def _failure(sdist: Locked, build_log: Path, paths: Paths) -> BuildError:
     text = build_log.read_text(encoding="utf-8", errors="replace") if build_log.exists() else ""
     kept = paths.cache / "logs" / f"{sdist.name}-{sdist.version}.log"
     kept.write_text(text, encoding="utf-8")
-    package = likely_package(text)
-    hint = (
-        f"it probably needs {package}: add it as a build line to requirements/VERSION/debian.txt; "
-        if package
-        else ""
-    )
     return BuildError(
         f"the wheel of {sdist.filename} does not build",
-        hint=f"{hint}its log is {kept}",
+        hint=f"{_remedy(text)}its log is {kept}",
         detail="\n".join(text.rstrip().splitlines()[-15:]),
     )
+
+
+def _remedy(text: str) -> str:
+    """What a build that printed ``text`` probably lacks, and where to ask for it; or nothing."""
+    if package := likely_package(text):
+        return (
+            f"it probably needs {package}: add it as a build line to "
+            "requirements/VERSION/debian.txt; "
+        )
+    if module := _NO_MODULE.search(text):
+        return (
+            f"it is built with the Python module {module[1]}: add the distribution that has it to "
+            "requirements/VERSION/build-tools.txt, which begins as a copy of "
+            "requirements/default/build-tools.txt, and lock again; "
+        )
+    return ""
 
 
 def _place(file: Locked) -> str:

@@ -18,6 +18,7 @@ from airflow_deb.paths import Paths
 
 PROJECT = Path(__file__).resolve().parents[2]
 SETUP = """
+{first}
 from setuptools import setup, Extension
 setup(name={name!r}, version="1.0", ext_modules=[Extension({name!r}, ["module.c"])])
 """
@@ -36,12 +37,12 @@ class Bench:
     paths: Paths
     builder: wheels.Builder
 
-    def sdist(self, name: str, include: str = "") -> Locked:
+    def sdist(self, name: str, include: str = "", first: str = "") -> Locked:
         """An sdist with a C extension, in the cache as if it had been downloaded."""
         data = io.BytesIO()
         with tarfile.open(fileobj=data, mode="w:gz") as archive:
             for file, text in (("setup.py", SETUP), ("module.c", MODULE)):
-                content = text.format(name=name, include=include).encode()
+                content = text.format(name=name, include=include, first=first).encode()
                 entry = tarfile.TarInfo(f"{name}-1.0/{file}")
                 entry.size = len(content)
                 archive.addfile(entry, io.BytesIO(content))
@@ -111,3 +112,10 @@ def test_a_wheel_that_does_not_build_names_what_it_lacks(bench: Bench) -> None:
     assert "libsasl2-dev" in str(caught.value)
     assert "sasl/sasl.h" in caught.value.detail
     assert bench.plan(good, bad).missing == (bad,), "what did build is kept"
+
+
+def test_a_wheel_that_lacks_a_build_tool_says_where_to_ask_for_it(bench: Bench) -> None:
+    with pytest.raises(BuildError) as caught:
+        bench.build(bench.sdist("bad", first="import tomlkit"))
+    assert "the Python module tomlkit" in str(caught.value)
+    assert "build-tools.txt" in str(caught.value)

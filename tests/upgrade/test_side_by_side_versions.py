@@ -280,6 +280,8 @@ def test_purging_the_other_stops_what_runs_from_it(day: Day) -> None:
 
 def test_the_user_of_all_stays(day: Day) -> None:
     assert day.done["user"].stdout.startswith("airflow:")
+    assert "other installations of Airflow need it" in day.done["purge airflow"].stdout
+    assert "'userdel airflow' removes it" in day.done["purge named"].stdout
 
 
 def test_what_is_remembered_is_everything(day: Day) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
+import importlib.util
 import json
 import os
 import sys
@@ -63,11 +64,11 @@ def hooks() -> dict[str, list[str]]:
 
 def uncompiled(module: ModuleType) -> bool:
     """Whether Python had to compile a module of the package for itself."""
-    spec = getattr(module, "__spec__", None)
-    origin, cached = getattr(spec, "origin", None), getattr(spec, "cached", None)
+    # Not the spec's own word of it: that of setuptools' stand-in for distutils has none.
+    origin = getattr(getattr(module, "__spec__", None), "origin", None)
     if not isinstance(origin, str) or not origin.startswith(f"{sys.prefix}/"):
         return False
-    return origin.endswith(".py") and not (cached and Path(cached).is_file())
+    return origin.endswith(".py") and not Path(importlib.util.cache_from_source(origin)).is_file()
 
 
 def attempt(names: list[str], classes: list[str]) -> dict[str, object]:
