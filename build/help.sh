@@ -36,9 +36,11 @@ Settings, as KEY=value behind the target:
                  for deb BUNDLE=: the keys of which one must have signed the bundle
   REBUILD=1      for verify: build it again from this checkout and compare the bytes
   BUNDLE         for deb: a file of `make bundle` of this commit; no network is needed then
+  DB             for audit: OSV advisories, as a file (all.zip of PyPI), a directory (the
+                 PyPA's database) or a service's address; without it OSV's service
   CONSTRAINTS    for lock: Airflow's constraints, a file, a URL, or none
   RESOLVER       for lock: uv (default) or pip-tools
-  FORMAT         for matrix and verify: text (default) or json
+  FORMAT         for matrix, verify and audit: text (default) or json
 
 The cache is in AIRFLOW_DEB_CACHE, or airflow-deb below XDG_CACHE_HOME (~/.cache);
 it may be deleted at any time. The package index and proxies are those that pip's

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from . import (
+    audit,
     bundling,
     log,
     make,
@@ -117,6 +118,7 @@ COMMANDS: dict[str, Command] = {
     "plugin": lambda places, matrix, wanted: plugins.make(places, matrix, wanted, _uv()),
     "verify": lambda places, matrix, wanted: verify.verify(places, matrix, _uv(), wanted),
     "bundle": bundling.bundle,
+    "audit": audit.audit,
     "lock": _lock,
     "lock-tools": lambda places, *_: toolslock.make(places),
     "matrix": _matrix,

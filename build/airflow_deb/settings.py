@@ -53,6 +53,7 @@ class Settings:
     deb: str = ""
     rebuild: bool = False
     bundle: str = ""
+    db: str = ""
     pin: str = ""
     commit: str = ""
     dry_run: bool = False
@@ -118,6 +119,7 @@ def read(environ: Mapping[str, str] = os.environ) -> Settings:
         deb=environ.get("DEB", "").strip(),
         rebuild=_flag(environ, "REBUILD"),
         bundle=environ.get("BUNDLE", "").strip(),
+        db=environ.get("DB", "").strip(),
         dry_run=_flag(environ, "DRY_RUN"),
         fast=_flag(environ, "FAST"),
         keep=_flag(environ, "KEEP"),
