@@ -17,6 +17,8 @@ Settings, as KEY=value behind the target:
   SOURCE         for plugin: a wheel, an sdist, a directory, or a name on the index (with
                  VERSION=, or else as old as the lock of the Airflow)
   FOR            for plugin: the Airflow, as in 2.1.0/bullseye
+  SECURITY=1     the version's other lock, which has the newest patch levels: for lock to
+                 make it, for deb, audit and the tests to take it
   DRY_RUN=1      print the plan and do nothing
   FAST=1         hardly any compression and no lintian (for development)
   COMPRESS       best, or method:level such as xz:6; without it the suite's

@@ -88,7 +88,7 @@ def _shell(places: Paths, matrix: Matrix, wanted: Settings) -> None:
 
 
 def _lock(places: Paths, matrix: Matrix, wanted: Settings) -> None:
-    cell = matrix.cell(wanted.version, wanted.suite)
+    cell = matrix.cell(wanted.version, wanted.suite, security=wanted.security)
     locks.make(places, matrix, cell, constraints=wanted.constraints, resolver=wanted.resolver)
 
 

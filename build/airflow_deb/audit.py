@@ -70,9 +70,9 @@ def audit(paths: Paths, matrix: Matrix, settings: Settings) -> None:
     Raises AuditError when something is not accepted, or no longer; NetworkError when the
     index or the service of advisories does not answer.
     """
-    cell = matrix.cell(settings.version, settings.suite)
+    cell = matrix.cell(settings.version, settings.suite, security=settings.security)
     own = paths.requirements / cell.version.name
-    lock = lockfile.load(own / f"{cell.suite.name}.lock")
+    lock = lockfile.load(own / f"{cell.lock_name}.lock")
     tools = lockfile.load(own / f"{cell.suite.name}-build.lock")
     policy = accepted.load(own)
     known, database = osv.concerning(lock, settings.db)
@@ -261,7 +261,7 @@ def _with_remedy(
         clear=str(version),
         uploaded=day.isoformat(),
         # One that was there already and was not chosen will not be on another day.
-        remedy="date" if not against and day > cell.version.asof else "override",
+        remedy="date" if not against and day > cell.asof else "override",
         in_the_way=against,
     )
 

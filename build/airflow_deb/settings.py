@@ -56,6 +56,7 @@ class Settings:
     db: str = ""
     pin: str = ""
     commit: str = ""
+    security: bool = False
     dry_run: bool = False
     fast: bool = False
     keep: bool = False
@@ -120,6 +121,7 @@ def read(environ: Mapping[str, str] = os.environ) -> Settings:
         rebuild=_flag(environ, "REBUILD"),
         bundle=environ.get("BUNDLE", "").strip(),
         db=environ.get("DB", "").strip(),
+        security=_flag(environ, "SECURITY"),
         dry_run=_flag(environ, "DRY_RUN"),
         fast=_flag(environ, "FAST"),
         keep=_flag(environ, "KEEP"),
