@@ -2,7 +2,7 @@
 # `make help` lists them; settings are given as KEY=value behind the target.
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
-export VERSION SUITE PACKAGE NAME SOURCE FOR CONSTRAINTS RESOLVER FORMAT MIRROR COMPRESS SIGNING_KEY KEYRING DEB REBUILD BUNDLE REPO FROM TO VALID_DAYS PORT DRY_RUN FAST KEEP NO_WAIT SHELL_ON_FAIL ROWS ROUNDS
+export VERSION SUITE PACKAGE NAME SOURCE FOR CONSTRAINTS RESOLVER FORMAT MIRROR COMPRESS SIGNING_KEY KEYRING DEB REBUILD BUNDLE DB SECURITY REPO FROM TO VALID_DAYS PORT DRY_RUN FAST KEEP NO_WAIT SHELL_ON_FAIL ROWS ROUNDS
 
 # The cell that `make test` builds and tests.
 test test-build test-package test-host test-cell test-offline bench: export VERSION := $(or $(VERSION),2.1.0)
@@ -21,6 +21,10 @@ deb: ## build both packages: VERSION= [SUITE= NAME= PACKAGE= DRY_RUN=1 FAST=1 CO
 .PHONY: bundle
 bundle: ## one file from which a machine without a network can build: VERSION= [SUITE= NAME= PACKAGE=]
 	@$(BUILDER) bundle
+
+.PHONY: audit
+audit: ## known vulnerabilities, yanked and deleted releases of a lock: VERSION= [SUITE= DB= FORMAT=json]
+	@$(BUILDER) audit
 
 .PHONY: verify
 verify: ## check a .deb against what lies beside it: DEB= [KEYRING= REBUILD=1 FORMAT=json]

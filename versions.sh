@@ -32,10 +32,11 @@ trixie_compression="zstd:10"
 # suites    the suites it is built for; the first is the default of `make deb`
 # pythons   the Pythons it can run on, by its metadata or by proof
 # asof      the lock knows only what was uploaded until the end of this day (UTC)
+# security  the same for its other lock, the newest patch levels; without it there is none
 # revision  the Debian revision of the package; 1 when it is left out
 
 # 2.1.0 and 2.1.4 were released for 3.6 to 3.8; that they run on 3.9 the host tests prove.
-v2_1_0="suites=bullseye pythons=3.6,3.7,3.8,3.9 asof=2021-06-30"
+v2_1_0="suites=bullseye pythons=3.6,3.7,3.8,3.9 asof=2021-06-30 security=2026-11-20"
 v2_1_4="suites=bullseye pythons=3.6,3.7,3.8,3.9 asof=2021-10-05"
 v2_7_3="suites=bookworm pythons=3.8,3.9,3.10,3.11 asof=2023-11-20"
 v2_10_5="suites=bookworm,bullseye pythons=3.8,3.9,3.10,3.11,3.12 asof=2025-08-15"

@@ -6,8 +6,8 @@ builder calls (apt-get, as root or through sudo; it says so first) and a
 virtualenv with its locked Python tools, both only when they are missing, and
 then executes ``python -m airflow_deb COMMAND …`` in that virtualenv; with
 ``--tests``, ``python -m COMMAND …`` with pytest, ruff and mypy beside it. The
-command ``tools`` ends when the machine is ready; ``matrix``, ``serve`` and ``verify`` only look,
-and need the virtualenv alone; those that change the repository need what it is made
+command ``tools`` ends when the machine is ready; ``matrix``, ``serve``, ``verify`` and
+``audit`` only look, and need the virtualenv alone; those that change the repository need what it is made
 with, and not root. What is said here goes to stderr, so that stdout is the command's
 own.
 
@@ -61,7 +61,7 @@ COMMAND_PROGRAMS = {
     "reproduce": {"disorderfs": "disorderfs", "diffoscope": "diffoscope-minimal"},
 }
 # The commands that need neither root nor Debian packages, and those that need no root.
-LOOKING = (["matrix"], ["serve"], ["verify"])
+LOOKING = (["matrix"], ["serve"], ["verify"], ["audit"])
 REPOSITORY = (["repo"], ["promote"], ["retract"])
 
 

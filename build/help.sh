@@ -17,6 +17,8 @@ Settings, as KEY=value behind the target:
   SOURCE         for plugin: a wheel, an sdist, a directory, or a name on the index (with
                  VERSION=, or else as old as the lock of the Airflow)
   FOR            for plugin: the Airflow, as in 2.1.0/bullseye
+  SECURITY=1     the version's other lock, which has the newest patch levels: for lock to
+                 make it, for deb, audit and the tests to take it
   DRY_RUN=1      print the plan and do nothing
   FAST=1         hardly any compression and no lintian (for development)
   COMPRESS       best, or method:level such as xz:6; without it the suite's
@@ -36,9 +38,11 @@ Settings, as KEY=value behind the target:
                  for deb BUNDLE=: the keys of which one must have signed the bundle
   REBUILD=1      for verify: build it again from this checkout and compare the bytes
   BUNDLE         for deb: a file of `make bundle` of this commit; no network is needed then
+  DB             for audit: OSV advisories, as a file (all.zip of PyPI), a directory (the
+                 PyPA's database) or a service's address; without it OSV's service
   CONSTRAINTS    for lock: Airflow's constraints, a file, a URL, or none
   RESOLVER       for lock: uv (default) or pip-tools
-  FORMAT         for matrix and verify: text (default) or json
+  FORMAT         for matrix, verify and audit: text (default) or json
 
 The cache is in AIRFLOW_DEB_CACHE, or airflow-deb below XDG_CACHE_HOME (~/.cache);
 it may be deleted at any time. The package index and proxies are those that pip's

@@ -38,7 +38,7 @@ class Artifact:
     def lock(self) -> Lock:
         """What must be inside."""
         own = paths.default().requirements / self.cell.version.name
-        return lockfile.load(own / f"{self.cell.suite.name}.lock")
+        return lockfile.load(own / f"{self.cell.lock_name}.lock")
 
     @property
     def prefix(self) -> str:
@@ -65,7 +65,8 @@ def find(binary: Binary = AIRFLOW, version: str = "", suite: str = "") -> Artifa
     if not version:
         version = os.environ.get("VERSION") or _DEFAULT_VERSION
         suite = os.environ.get("SUITE", "")
-    cell = versions.load(places.versions_sh).cell(version, suite)
+    security = settings.read().security
+    cell = versions.load(places.versions_sh).cell(version, suite, security=security)
     where = record.path(places.dist, cell, binary)
     found = record.load(where)
     if found is None or record.current(where, found.key) is None:

@@ -1,4 +1,4 @@
-"""A package index on loopback that can be made to misbehave, for tests/fetch."""
+"""A package index on loopback that can be made to misbehave, for tests/fetch and audits."""
 
 from __future__ import annotations
 
@@ -36,6 +36,9 @@ class FakeIndex:
     faults: dict[str, list[int | str]] = field(default_factory=dict)
     retry_after: str = ""
     chunk_delay: float = 0.0
+    yanked: set[str] = field(default_factory=set)
+    uploaded: dict[str, str] = field(default_factory=dict)
+    metadata: dict[str, str] = field(default_factory=dict)
     requests: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     url: str = ""
 
@@ -97,7 +100,9 @@ class _Handler(BaseHTTPRequestHandler):
                 "url": f"{base}/files/{n}",
                 "hashes": {"sha256": digest[n]},
                 "size": len(self.fake.files[n]),
-                "upload-time": "2021-06-01T00:00:00.000000Z",
+                "upload-time": self.fake.uploaded.get(n, "2021-06-01") + "T00:00:00.000000Z",
+                "yanked": n in self.fake.yanked and "it was broken",
+                "core-metadata": n in self.fake.metadata,
             }
             for n in names
         ]
@@ -106,6 +111,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _file(self, name: str, wanted: str, *, cut: bool) -> None:
         content = self.fake.files.get(name)
+        if name.endswith(".metadata"):
+            content = self.fake.metadata[name.removesuffix(".metadata")].encode()
         if content is None or name in self.fake.gone:
             self._send(404, b"")
             return

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from . import (
+    audit,
     bundling,
     log,
     make,
@@ -87,7 +88,7 @@ def _shell(places: Paths, matrix: Matrix, wanted: Settings) -> None:
 
 
 def _lock(places: Paths, matrix: Matrix, wanted: Settings) -> None:
-    cell = matrix.cell(wanted.version, wanted.suite)
+    cell = matrix.cell(wanted.version, wanted.suite, security=wanted.security)
     locks.make(places, matrix, cell, constraints=wanted.constraints, resolver=wanted.resolver)
 
 
@@ -117,6 +118,7 @@ COMMANDS: dict[str, Command] = {
     "plugin": lambda places, matrix, wanted: plugins.make(places, matrix, wanted, _uv()),
     "verify": lambda places, matrix, wanted: verify.verify(places, matrix, _uv(), wanted),
     "bundle": bundling.bundle,
+    "audit": audit.audit,
     "lock": _lock,
     "lock-tools": lambda places, *_: toolslock.make(places),
     "matrix": _matrix,

@@ -38,16 +38,18 @@ _CHUNK = 1 << 20
 class Manifest:
     """What a bundle is for, and what is in it.
 
-    ``packages`` are the roles of those that can be built of it, ``name`` what airflow is
-    called, ``mirror`` the MIRROR that the root's packages are of, ``pin`` what tells this
-    root from others (`versions.Suite.pin`). ``tools`` are the Python versions that the
-    builder's own tools are there for, ``tool_files`` their members. ``files`` maps each
-    member to its sha256, its size and whether it is executable.
+    ``security`` tells which of its locks. ``packages`` are the roles of those that can be
+    built of it, ``name`` what airflow is called, ``mirror`` the MIRROR that the root's
+    packages are of, ``pin`` what tells this root from others (`versions.Suite.pin`).
+    ``tools`` are the Python versions that the builder's own tools are there for,
+    ``tool_files`` their members. ``files`` maps each member to its sha256, its size and
+    whether it is executable.
     """
 
     commit: str
     version: str
     suite: str
+    security: bool
     packages: tuple[str, ...]
     name: str
     mirror: str

@@ -161,6 +161,7 @@ def _manifest(
         commit=id_,
         version=recipe.cell.version.name,
         suite=recipe.cell.suite.name,
+        security=recipe.cell.security,
         packages=tuple(binary.role for binary in wanted),
         name=wanted[-1].name if wanted[-1].is_airflow else "airflow",
         mirror=recipe.cell.suite.mirror,

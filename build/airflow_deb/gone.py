@@ -22,7 +22,9 @@ def error(file: Locked, offered: Iterable[File], locks: Iterable[Lock]) -> GoneE
     if lock is None:
         return GoneError(message)
     place = f"requirements/{lock.version}/{'build-tools.txt' if lock.is_build else 'overrides.txt'}"
-    again = f"make lock VERSION={lock.version} SUITE={lock.suite}"
+    again = (
+        f"make lock VERSION={lock.version} SUITE={lock.suite}" + " SECURITY=1" * lock.is_security
+    )
     version = nearest(file, offered)
     if version is None:
         return GoneError(

@@ -46,6 +46,7 @@ class File:
     uploaded: datetime.datetime | None = None
     requires_python: str = ""
     yanked: bool = False
+    has_metadata: bool = False
 
 
 class Index:
@@ -85,6 +86,10 @@ class Index:
             raise NetworkError(
                 f"the index {self.name} answered nonsense about {project}: {error!r}"
             ) from error
+
+    def metadata(self, file: File) -> str:
+        """The METADATA of a wheel that has it beside it (PEP 658). Raises NetworkError."""
+        return self.web.get(f"{file.url}.metadata").data.decode("utf-8", "replace")
 
 
 def configured() -> str:
@@ -150,6 +155,8 @@ def _from_json(page: Any, base: str) -> tuple[File, ...]:
                 uploaded=datetime.datetime.fromisoformat(uploaded) if uploaded else None,
                 requires_python=entry.get("requires-python") or "",
                 yanked=bool(entry.get("yanked")),
+                # PEP 714; what it was called before, some indexes tell wrongly.
+                has_metadata=bool(entry.get("core-metadata")),
             )
         )
     return tuple(found)

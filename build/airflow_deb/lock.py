@@ -48,7 +48,8 @@ def make(
     """Resolve ``cell`` and write its locks and requirements.in.
 
     ``constraints`` is a file or an address of official constraints, ``none``,
-    or empty for those that Airflow publishes. Raises UsageError, ConfigError,
+    or empty for those that Airflow publishes. A cell with security gets its other
+    lock, from the one that is there: see `patch_levels`. Raises UsageError, ConfigError,
     NetworkError or BuildError; then nothing was changed.
     """
     directory = paths.requirements / cell.version.name
@@ -57,9 +58,12 @@ def make(
     with busy.hold(paths.cache / "run" / f"lock-{cell.name}.lock", f"lock {cell.name}", wait=True):
         stamp = time.strftime("%Y%m%d-%H%M%S")
         log.open_file(paths.cache / "logs" / f"lock-{cell.name}-{stamp}-{os.getpid()}.log")
-        log.info(f"airflow-deb: locking {cell.name} as of {cell.version.asof}")
+        log.info(f"airflow-deb: locking {cell.name} as of {cell.asof}")
         log.info(f"  {log.where()}")
-        found = official.get(matrix.constraints_url, constraints, cell)
+        if cell.security:
+            found = official.Official("", "", "none, the ranges alone bind a security lock")
+        else:
+            found = official.get(matrix.constraints_url, constraints, cell)
         log.info(f"  official constraints: {found.said}")
         return _Locking(paths, cell, ours, found, resolver).run()
 
@@ -75,7 +79,7 @@ class _Locking:
         self.ours = ours
         self.official = found
         self.resolver = resolver
-        self.before = end_of(cell.version.asof)
+        self.before = end_of(cell.asof)
         self.directory = paths.requirements / cell.version.name
         self.address = index.configured()
         self.asked = pins.asked(cell.version.asked, "versions.sh")
@@ -89,8 +93,14 @@ class _Locking:
         with log.step("root") as step:
             root = roots.ensure(self.paths, self._root(), step)
             target = target_of(roots.installed(root), self.cell.suite.python)
-        tools = self._build_tools(root, target)
-        packaged = self._packaged(root, target, tools)
+        patches: tuple[str, ...] = ()
+        if self.cell.security:
+            tools = lockfile.load(self.directory / f"{self.cell.suite.name}-build.lock")
+            base = lockfile.load(self.directory / f"{self.cell.suite.name}.lock")
+            patches = patch_levels(base)
+        else:
+            tools = self._build_tools(root, target)
+        packaged = self._packaged(root, target, tools, patches)
         locks = (packaged, tools)
         changes = tuple(lockfile.diff(_old(lock.path), lock) for lock in locks)
         text = _GENERATED + "".join(f"{pin.text}\n" for pin in self.asked)
@@ -121,7 +131,7 @@ class _Locking:
         what = f"What sdists of Airflow {version} are built with"
         return self._lock(f"{suite.name}-build.lock", what, job, root, target)
 
-    def _packaged(self, root: Path, target: Target, tools: Lock) -> Lock:
+    def _packaged(self, root: Path, target: Target, tools: Lock, patches: tuple[str, ...]) -> Lock:
         job = resolve.Job(
             requirements=tuple(pin.text for pin in self.asked),
             before=self.before,
@@ -129,13 +139,15 @@ class _Locking:
             constraints=(
                 *self.constraints.kept,
                 *(pin.text for pin in self.ours.constraints),
+                *patches,
             ),
             build=tuple(f"{tool.name}=={tool.version}" for tool in tools.files),
         )
-        version, suite = self.cell.version, self.cell.suite
+        version = self.cell.version
         extras = f" [{', '.join(version.extras)}]" if version.extras else ""
         what = f"Airflow {version.name}{extras} with its add-ons"
-        return self._lock(f"{suite.name}.lock", what, job, root, target)
+        what += ", the newest patch levels" if self.cell.security else ""
+        return self._lock(f"{self.cell.lock_name}.lock", what, job, root, target)
 
     def _lock(self, name: str, what: str, job: resolve.Job, root: Path, target: Target) -> Lock:
         """Resolve ``job`` and find the file of each pin."""
@@ -143,7 +155,7 @@ class _Locking:
             f"{what}, for {self.cell.suite.name}'s Python {self.cell.suite.python}:",
             "every file that is used, with its sha256 and its size.",
             f"Resolved by {_resolver_version(self.resolver, self.paths)} from what was "
-            f"uploaded until {self.cell.version.asof}.",
+            f"uploaded until {self.cell.asof}.",
             f"Official constraints: {self.official.recorded}.",
             f"Make it again: {self._remake()}",
         )
@@ -174,7 +186,10 @@ class _Locking:
 
     def _remake(self) -> str:
         words = f"make lock VERSION={self.cell.version.name} SUITE={self.cell.suite.name}"
-        words += f" CONSTRAINTS={self.official.name or 'none'}"
+        if self.cell.security:
+            words += " SECURITY=1"
+        else:
+            words += f" CONSTRAINTS={self.official.name or 'none'}"
         return words + (f" RESOLVER={self.resolver}" if self.resolver != "uv" else "")
 
     def _prereleases(self, lock: Lock) -> tuple[str, ...]:
@@ -188,6 +203,20 @@ class _Locking:
         if found:
             log.info(f"  pre-releases that no requirement here names: {', '.join(found)}")
         return found
+
+
+def patch_levels(lock: Lock) -> tuple[str, ...]:
+    """Constraints that leave each release of ``lock`` only its own and newer patch levels.
+
+    Those have the same first two numbers. Nothing is said of what a newer one needs
+    besides, which its own ranges bind.
+    """
+    found = []
+    for file in lock.files:
+        version = Version(file.version)
+        line = f"{version.epoch}!" * bool(version.epoch) + f"{version.major}.{version.minor}"
+        found.append(f"{file.name}>={file.version.partition('+')[0]},=={line}.*")
+    return tuple(found)
 
 
 def end_of(day: datetime.date) -> datetime.datetime:

@@ -68,7 +68,12 @@ class Lock:
     @property
     def suite(self) -> str:
         """The suite that the lock is for, from its name."""
-        return self.path.stem.removesuffix("-build")
+        return self.path.stem.partition("-")[0]
+
+    @property
+    def is_security(self) -> bool:
+        """Whether it is the one with the newest patch levels."""
+        return self.path.stem.endswith("-security")
 
     @property
     def is_build(self) -> bool:
@@ -275,7 +280,7 @@ def _check_filename(locked: Locked, path: Path, number: int) -> None:
 
 def _remake(path: Path) -> str:
     lock = Lock(path, (), ())
-    return f"make lock VERSION={lock.version} SUITE={lock.suite}"
+    return f"make lock VERSION={lock.version} SUITE={lock.suite}" + " SECURITY=1" * lock.is_security
 
 
 def _error(path: Path, number: int, what: str, hint: str) -> ConfigError:

@@ -51,13 +51,13 @@ def recipe(paths: Paths, matrix: Matrix, settings: Settings) -> Recipe:
 
     Raises UsageError or ConfigError for what is unknown, malformed or not locked.
     """
-    cell = matrix.cell(settings.version, settings.suite)
+    cell = matrix.cell(settings.version, settings.suite, security=settings.security)
     suite = replace(cell.suite, mirror=settings.mirror or cell.suite.mirror, pin=settings.pin)
     cell = replace(cell, suite=suite)
     own = paths.requirements / cell.version.name
     return Recipe(
         cell=cell,
-        lock=lockfile.load(own / f"{cell.suite.name}.lock"),
+        lock=lockfile.load(own / f"{cell.lock_name}.lock"),
         tools=lockfile.load(own / f"{cell.suite.name}-build.lock"),
         needs=needs.load(written(own, "debian.txt"), cell.suite.name),
         debian=stage.read_tree(paths.project / "debian"),

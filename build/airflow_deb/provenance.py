@@ -93,6 +93,7 @@ def statement(recipe: Recipe, binary: Binary, made: Made, subjects: Mapping[str,
                 "version": recipe.cell.version.name,
                 "suite": recipe.cell.suite.name,
                 "package": binary.name,
+                "lock": "security" if recipe.cell.security else "",
                 "compression": ":".join(map(str, recipe.compression)),
             },
             "internalParameters": {

@@ -51,7 +51,12 @@ def _recipe(paths: Paths, matrix: Matrix, statement: Mapping[str, Any]) -> tuple
     binary = next((b for b in BINARIES if b.name == asked["package"]), None) or named(
         asked["package"]
     )
-    settings = Settings(version=asked["version"], suite=asked["suite"], name=binary.name)
+    settings = Settings(
+        version=asked["version"],
+        suite=asked["suite"],
+        name=binary.name if binary.is_airflow else "airflow",
+        security=asked["lock"] == "security",
+    )
     method, _, level = asked["compression"].partition(":")
     found = replace(make.recipe(paths, matrix, settings), compression=(method, int(level)))
     if found.key(binary) != provenance.key(statement):

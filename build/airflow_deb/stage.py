@@ -54,7 +54,7 @@ class Recipe:
 
         Not the commit's time: an unrelated commit must not change the package.
         """
-        day = self.cell.version.asof
+        day = self.cell.asof
         return int(datetime.datetime(day.year, day.month, day.day, tzinfo=datetime.UTC).timestamp())
 
     @property

@@ -113,7 +113,7 @@ def _state(paths: Paths, matrix: Matrix, cell: Cell, settings: Settings) -> Stat
     problem: str | None = None
     done: dict[Binary, Record] = {}
     try:
-        wanted = replace(settings, version=cell.version.name, suite=cell.suite.name)
+        wanted = replace(settings, version=cell.version.name, suite=cell.suite.name, security=False)
         recipe = make.recipe(paths, matrix, wanted)
         locked = True
     except ConfigError as error:

@@ -67,6 +67,8 @@ def _wanted(manifest: Manifest, settings: Settings) -> Settings:
                 + (f" for {what}={has}" if what in ("NAME", "MIRROR") else ""),
                 hint=f"leave out {what}",
             )
+    if settings.security and not manifest.security:
+        raise UsageError("SECURITY=1: the bundle is of the other lock", hint="leave out SECURITY")
     package = settings.package
     if not package and len(manifest.packages) == 1:
         package = manifest.packages[0]
@@ -79,6 +81,7 @@ def _wanted(manifest: Manifest, settings: Settings) -> Settings:
         settings,
         version=manifest.version,
         suite=manifest.suite,
+        security=manifest.security,
         name=manifest.name,
         mirror=manifest.mirror,
         pin=manifest.pin,

@@ -19,7 +19,7 @@ from .errors import ConfigError, UsageError
 
 _ASSIGNMENT = re.compile(r'^([A-Za-z_][A-Za-z0-9_]*)="([^"$`\\]*)"$')
 _VERSION = re.compile(r"^v([0-9]+(?:_[0-9]+)+(?:(?:a|b|rc)[0-9]+)?)$")
-_FACTS = ("suites", "pythons", "asof", "revision")
+_FACTS = ("suites", "pythons", "asof", "security", "revision")
 _PYTHON = re.compile(r"^[0-9]+\.[0-9]+$")
 _COMPRESSION = re.compile(r"^(none:0|xz:[0-9]|zstd:([0-9]|1[0-9]))$")
 
@@ -46,7 +46,10 @@ class Suite:
 
 @dataclass(frozen=True, kw_only=True)
 class Version:
-    """An Airflow version and what is asked for with it."""
+    """An Airflow version and what is asked for with it.
+
+    ``security`` is the day that its security locks are as of, if it has any.
+    """
 
     name: str
     suites: tuple[str, ...]
@@ -55,6 +58,7 @@ class Version:
     addons: tuple[str, ...]
     asof: datetime.date
     revision: int
+    security: datetime.date | None = None
 
     @property
     def asked(self) -> tuple[str, ...]:
@@ -65,24 +69,41 @@ class Version:
 
 @dataclass(frozen=True)
 class Cell:
-    """One thing that is built: an Airflow version on a suite."""
+    """One thing that is built: an Airflow version on a suite.
+
+    With ``security`` from its other lock, which has the newest patch levels.
+    """
 
     version: Version
     suite: Suite
+    security: bool = False
 
     @property
     def name(self) -> str:
         """How the cell is called in paths and messages: ``2.1.0-bullseye``."""
-        return f"{self.version.name}-{self.suite.name}"
+        return f"{self.version.name}-{self.lock_name}"
+
+    @property
+    def lock_name(self) -> str:
+        """How its lock is called in requirements/VERSION, without .lock."""
+        return f"{self.suite.name}{'-security' if self.security else ''}"
+
+    @property
+    def asof(self) -> datetime.date:
+        """The day that its lock is as of."""
+        other = self.version.security if self.security else None
+        return other or self.version.asof
 
     @property
     def deb_version(self) -> str:
         """The Debian version: ``2.1.0-1~deb11u1`` (Debian policy 5.6.12).
 
-        A pre-release's letter gets a tilde before it, so that it sorts first.
+        A pre-release's letter gets a tilde before it, so that it sorts first. With
+        security it is newer than without, and than that of an earlier day.
         """
         upstream = re.sub(r"(a|b|rc)", r"~\1", self.version.name)
-        return f"{upstream}-{self.version.revision}{self.suite.deb_suffix}1"
+        day = f"+sec{self.asof:%Y%m%d}" if self.security else ""
+        return f"{upstream}-{self.version.revision}{self.suite.deb_suffix}1{day}"
 
 
 @dataclass(frozen=True)
@@ -102,7 +123,7 @@ class Matrix:
             for suite in version.suites
         ]
 
-    def cell(self, version: str, suite: str = "") -> Cell:
+    def cell(self, version: str, suite: str = "", *, security: bool = False) -> Cell:
         """The cell of ``version`` on ``suite``, or on its first suite.
 
         Raises UsageError for one that is not declared: it lists what there is
@@ -136,7 +157,13 @@ class Matrix:
                 f"Airflow {version} cannot run on {name}, whose Python is {python}",
                 hint=f"it needs Python {_list(found.pythons)}; suites that fit: {_list(fits)}",
             )
-        return Cell(found, self.suites[name])
+        if security and found.security is None:
+            raise UsageError(
+                f"Airflow {version} has no security locks",
+                hint=f"add security=, the day they are as of, to {_key(version)} in "
+                f"{self.path.name}, and run make lock VERSION={version} SUITE={name} SECURITY=1",
+            )
+        return Cell(found, self.suites[name], security)
 
 
 def load(path: Path) -> Matrix:
@@ -202,11 +229,10 @@ def _version(
                 f"Airflow {name} cannot run on {suite}, whose Python is {suites[suite].python}",
                 f"suites that fit: {_list(fits) or 'none'}",
             )
-    try:
-        date = datetime.date.fromisoformat(facts.get("asof", ""))
-    except ValueError:
-        what = facts.get("asof", "nothing")
-        reader.fail(key, f"asof: {what!r} is not a date", "write it like asof=2021-06-30")
+    date = _date(reader, key, "asof", facts.get("asof", ""))
+    security = _date(reader, key, "security", facts["security"]) if "security" in facts else None
+    if security is not None and security <= date:
+        reader.fail(key, f"security: {security} is not after asof", "write a later day")
     revision = facts.get("revision", "1")
     if not re.fullmatch(r"[1-9][0-9]*", revision):
         reader.fail(key, f"revision: {revision!r} does not fit", "write a number from 1")
@@ -218,7 +244,16 @@ def _version(
         addons=reader.words(f"addons_{name.partition('.')[0]}"),
         asof=date,
         revision=int(revision),
+        security=security,
     )
+
+
+def _date(reader: _Reader, key: str, fact: str, text: str) -> datetime.date:
+    try:
+        return datetime.date.fromisoformat(text)
+    except ValueError:
+        what = text or "nothing"
+        reader.fail(key, f"{fact}: {what!r} is not a date", f"write it like {fact}=2021-06-30")
 
 
 def _listed(reader: _Reader, key: str, facts: dict[str, str], fact: str) -> tuple[str, ...]:

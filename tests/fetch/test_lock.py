@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import shutil
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from tests.fake_index import FakeIndex
 
 from airflow_deb import container, lock, needs, resolve, roots, versions
-from airflow_deb.errors import AirflowDebError, BuildError, GoneError, NetworkError
+from airflow_deb.errors import AirflowDebError, BuildError, ConfigError, GoneError, NetworkError
 from airflow_deb.lock import LockReport
 from airflow_deb.paths import Paths
 
@@ -165,3 +166,40 @@ def test_that_there_are_no_official_constraints_is_said(
     out = capsys.readouterr().out
     assert f"official constraints: none, {bench.fake.url}/2.1.0/3.9 answered with status 404" in out
     assert "CONSTRAINTS=none" in (bench.own / "bullseye.lock").read_text()
+
+
+def test_the_security_lock_has_the_newest_patch_levels(bench: Bench) -> None:
+    """Of what is locked, within the ranges, as of its own day, with the same build tools."""
+    text = "official==1\n"
+    (bench.own / "official.txt").write_text(text)
+    bench.make(str(bench.own / "official.txt"))
+    before = bench.content()
+    bench.jobs.clear()
+    bench.pins |= {"black": "21.6.1"}
+    bench.fake.add("black", "21.6.1", b"newer")
+    bench.fake.uploaded["black-21.6.1-py3-none-any.whl"] = "2026-01-01"
+    matrix = versions.load(PROJECT / "versions.sh")
+    report = lock.make(bench.paths, matrix, matrix.cell("2.1.0", security=True))
+    (job,) = bench.jobs
+    assert job.before == lock.end_of(matrix.versions["2.1.0"].security or datetime.date.min)
+    assert job.constraints == (
+        "b<3",
+        "apache-airflow>=2.1.0,==2.1.*",
+        "black>=21.6b0,==21.6.*",
+    )
+    assert job.overrides == ("a>=2",)
+    assert [f"{f.name} {f.version}" for f in report.locks[0].files] == [
+        "apache-airflow 2.1.0",
+        "black 21.6.1",
+    ]
+    after = bench.content()
+    security = after.pop("bullseye-security.lock").decode()
+    assert after == before
+    assert "Make it again: make lock VERSION=2.1.0 SUITE=bullseye SECURITY=1\n" in security
+    assert "uploaded until 2026-" in security
+
+
+def test_a_security_lock_needs_the_other_one(bench: Bench) -> None:
+    matrix = versions.load(PROJECT / "versions.sh")
+    with pytest.raises(ConfigError, match=r"bullseye-build\.lock does not exist"):
+        lock.make(bench.paths, matrix, matrix.cell("2.1.0", security=True))

@@ -50,6 +50,7 @@ def test_the_package_in_dist_is_built_again(scratch: Path) -> None:
         wanted = settings.Settings(
             version=built.cell.version.name,
             suite=built.cell.suite.name,
+            security=built.cell.security,
             name=built.name,
             package="airflow",
             signing_key=str(secret),
@@ -57,7 +58,7 @@ def test_the_package_in_dist_is_built_again(scratch: Path) -> None:
         made = bundling.bundle(places, versions.load(places.versions_sh), wanted)
         files = bundle.load(made).files
         own = places.requirements / built.cell.version.name
-        for lock in (f"{built.cell.suite.name}.lock", f"{built.cell.suite.name}-build.lock"):
+        for lock in (f"{built.cell.lock_name}.lock", f"{built.cell.suite.name}-build.lock"):
             for file in lockfile.load(own / lock).files:
                 assert files[f"downloads/{file.sha256}/{file.filename}"][0] == file.sha256
         dist = machine.build(made, secret.with_suffix(".pub"), scratch, packed)

@@ -54,7 +54,7 @@ def test_the_provenance_has_both_locks_whole(artifact: Artifact) -> None:
         if "name" in entry and "sha256" in entry["digest"]
     }
     own = paths.default().requirements / artifact.cell.version.name
-    for name in (f"{artifact.cell.suite.name}.lock", f"{artifact.cell.suite.name}-build.lock"):
+    for name in (f"{artifact.cell.lock_name}.lock", f"{artifact.cell.suite.name}-build.lock"):
         assert digests[f"requirements/{artifact.cell.version.name}/{name}"] == companions.sha256(
             own / name
         )

@@ -193,6 +193,7 @@ def test_the_provenance_has_every_input(built: Path) -> None:
         "version": "2.1.0",
         "suite": "bullseye",
         "package": "airflow-instances",
+        "lock": "",
         "compression": "none:0",
     }
     head = subprocess.run(

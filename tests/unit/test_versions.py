@@ -103,6 +103,16 @@ def test_a_suite_that_would_fit_is_told_how_to_add_it() -> None:
         ("asof=2021-06-30", "asof=2021-06-31", "v2_1_0: asof: '2021-06-31' is not a date"),
         ("asof=2021-06-30", "asof=June", "v2_1_0: asof: 'June' is not a date"),
         ("asof=2021-06-30", "", "v2_1_0: asof: 'nothing' is not a date"),
+        (
+            "asof=2021-06-30",
+            "asof=2021-06-30 security=soon",
+            "v2_1_0: security: 'soon' is not a date",
+        ),
+        (
+            "asof=2021-06-30",
+            "asof=2021-06-30 security=2021-06-30",
+            "v2_1_0: security: 2021-06-30 is not after asof",
+        ),
         ("asof=2021-06-30", "asof=2021-06-30 revision=0", "v2_1_0: revision: '0' does not fit"),
         ("asof=2021-06-30", "asof=2021-06-30 asof=2021-07-01", "asof stands there twice"),
         ("addons_2", "addons_3", "addons_2 is missing"),
@@ -150,3 +160,13 @@ def test_a_subprocess_cannot_be_started_here() -> None:
     """The ring's own guard: unit tests run nothing."""
     with pytest.raises(AssertionError):
         subprocess.run(["true"], check=False)
+
+
+def test_a_version_with_security_locks_is_two_cells() -> None:
+    text = GOOD.replace("asof=2021-06-30", "asof=2021-06-30 security=2026-11-20")
+    plain, secure = parse(text).cell("2.1.0"), parse(text).cell("2.1.0", security=True)
+    assert (plain.name, plain.asof.isoformat()) == ("2.1.0-bullseye", "2021-06-30")
+    assert (secure.name, secure.asof.isoformat()) == ("2.1.0-bullseye-security", "2026-11-20")
+    assert secure.deb_version == f"{plain.deb_version}+sec20261120"
+    with pytest.raises(UsageError, match="has no security locks; add security="):
+        parse(GOOD).cell("2.1.0", security=True)
