@@ -2,7 +2,7 @@
 # `make help` lists them; settings are given as KEY=value behind the target.
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
-export VERSION SUITE PACKAGE NAME CONSTRAINTS RESOLVER FORMAT MIRROR COMPRESS DRY_RUN FAST KEEP NO_WAIT SHELL_ON_FAIL
+export VERSION SUITE PACKAGE NAME CONSTRAINTS RESOLVER FORMAT MIRROR COMPRESS SIGNING_KEY REPO FROM TO VALID_DAYS PORT DRY_RUN FAST KEEP NO_WAIT SHELL_ON_FAIL
 
 # The cell that `make test` builds and tests.
 test test-build test-package test-host test-cell bench: export VERSION := $(or $(VERSION),2.1.0)
@@ -22,6 +22,22 @@ deb: ## build both packages: VERSION= [SUITE= NAME= PACKAGE= DRY_RUN=1 FAST=1 CO
 matrix: ## the cells of versions.sh: locked, built, tested? [VERSION= SUITE= FORMAT=json]
 	@$(BUILDER) matrix
 
+.PHONY: repo
+repo: ## publish dist/ in a signed apt repository: [VERSION= SUITE= TO=testing REPO= SIGNING_KEY= DRY_RUN=1]
+	@$(BUILDER) repo
+
+.PHONY: serve
+serve: ## serve the repository on loopback, print the file for apt: [SUITE= PORT= REPO=]
+	@$(BUILDER) serve
+
+.PHONY: promote
+promote: ## move a version in the repository: VERSION= [FROM=testing TO=stable SUITE= DRY_RUN=1]
+	@$(BUILDER) promote
+
+.PHONY: retract
+retract: ## take a version back from the repository: VERSION= [FROM= SUITE= DRY_RUN=1]
+	@$(BUILDER) retract
+
 .PHONY: shell
 shell: ## a shell in the container of a build that failed or that KEEP=1 kept: VERSION= [SUITE= NAME= PACKAGE=]
 	@$(BUILDER) shell
@@ -39,7 +55,7 @@ lock-tools: ## bring the locks of the project's own Python tools up to date
 	@$(BUILDER) lock-tools
 
 .PHONY: test
-test: lint test-unit test-build deb test-package test-host test-modern ## everything that CI runs, the packages it tests included
+test: lint test-unit test-build deb test-package test-repo test-host test-modern ## everything that CI runs, the packages it tests included
 
 .PHONY: lint
 lint: ## ruff, mypy, shellcheck
@@ -56,6 +72,10 @@ test-build: ## tests of the builder with real containers and its command line
 .PHONY: test-package
 test-package: ## tests that open the built packages: [VERSION= SUITE= NAME=]
 	@$(PYTEST) tests/package
+
+.PHONY: test-repo
+test-repo: ## tests of the repository with aptly, gpg and the apt of every suite
+	@$(PYTEST) tests/repo
 
 .PHONY: test-host
 test-host: ## tests in booted Debian containers with the packages installed
@@ -86,5 +106,5 @@ bench: ## measure beside what we compare ourselves with; needs the built package
 	@$(BUILDER) --tests tests.bench
 
 .PHONY: clean
-clean: ## delete what this checkout built; the caches stay
-	@rm -rf dist
+clean: ## delete what this checkout built; the caches stay, and dist/repo, which others rely on
+	@if [ -d dist ]; then find dist -mindepth 1 -maxdepth 1 ! -name repo -exec rm -rf {} +; fi

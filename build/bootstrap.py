@@ -6,9 +6,10 @@ builder calls (apt-get, as root or through sudo; it says so first) and a
 virtualenv with its locked Python tools, both only when they are missing, and
 then executes ``python -m airflow_deb COMMAND …`` in that virtualenv; with
 ``--tests``, ``python -m COMMAND …`` with pytest, ruff and mypy beside it. The
-command ``tools`` ends when the machine is ready; ``matrix`` only looks, and needs
-the virtualenv alone. What is said here goes to stderr, so that stdout is the
-command's own.
+command ``tools`` ends when the machine is ready; ``matrix`` and ``serve`` only look,
+and need the virtualenv alone; those that change the repository need what it is made
+with, and not root. What is said here goes to stderr, so that stdout is the command's
+own.
 
 Standard library only: it is what runs on a machine where nothing of ours is.
 """
@@ -36,17 +37,43 @@ PROGRAMS = {
     "setpriv": "util-linux",
     "pkill": "procps",
     "git": "git",
+    "gpg": "gpg",
+    "gpg-agent": "gpg-agent",
+    "gpgv": "gpgv",
+    "gpgconf": "gpgconf",
 }
 TEST_PROGRAMS = {"shellcheck": "shellcheck"}
-# The commands that need neither root nor Debian packages.
-LOOKING = (["matrix"],)
+REPOSITORY_PROGRAMS = {
+    "aptly": "aptly",
+    "gpg": "gpg",
+    "gpg-agent": "gpg-agent",
+    "gpgconf": "gpgconf",
+    "setpriv": "util-linux",
+}
+# The ring that tests the repository builds packages on this machine, small ones.
+REPOSITORY_RING, RING_PROGRAMS = "tests/repo", {"dpkg-buildpackage": "dpkg-dev"}
+# The commands that need neither root nor Debian packages, and those that need no root.
+LOOKING = (["matrix"], ["serve"])
+REPOSITORY = (["repo"], ["promote"], ["retract"])
 
 
-def missing_packages(tests: bool) -> list[str]:
-    """The Debian packages that are to be installed, sorted."""
-    programs = {**PROGRAMS, **(TEST_PROGRAMS if tests else {})}
+def programs(arguments: list[str]) -> dict[str, str]:
+    """What the command ``arguments`` calls, and the Debian package that has it."""
+    if arguments in REPOSITORY:
+        return REPOSITORY_PROGRAMS
+    found = dict(PROGRAMS)
+    if arguments[:1] == ["--tests"]:
+        found.update(TEST_PROGRAMS)
+    if REPOSITORY_RING in arguments:
+        found.update({**REPOSITORY_PROGRAMS, **RING_PROGRAMS})
+    return found
+
+
+def missing_packages(arguments: list[str]) -> list[str]:
+    """The Debian packages that are to be installed for the command, sorted."""
     search = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
-    missing = {p for name, p in programs.items() if shutil.which(name, path=search) is None}
+    wanted = programs(arguments).items()
+    missing = {package for name, package in wanted if shutil.which(name, path=search) is None}
     # Debian's python3 has venv, but without python3-venv it makes no pip.
     if subprocess.run(
         [sys.executable, "-c", "import ensurepip"], capture_output=True, check=False
@@ -142,14 +169,15 @@ def main(arguments: list[str]) -> int:
                 hint="the builder needs 3.11 or newer, which Debian 12 has",
             )
         looking = arguments in LOOKING
-        packages = [] if looking else missing_packages(tests)
+        packages = [] if looking else missing_packages(arguments)
         if packages and os.environ.get("DRY_RUN", "") in ("1", "yes"):
             print(f"airflow-deb: would install Debian packages: {' '.join(packages)}")
             print("airflow-deb: the rest of the plan needs them: `make tools` installs them")
             return 0
         if packages:
             install_packages(packages)
-        if not looking and os.geteuid() != 0 and not may_sudo():
+        rootless = looking or arguments in REPOSITORY
+        if not rootless and os.geteuid() != 0 and not may_sudo():
             raise MissingToolError(
                 "the builder makes mounts and containers, which needs root",
                 hint="run it as root, or as a user who may sudo",

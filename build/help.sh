@@ -21,6 +21,12 @@ Settings, as KEY=value behind the target:
   SHELL_ON_FAIL=1  open a shell in the container when the build fails
   NO_WAIT=1      fail when somebody else is building the same package
   MIRROR         the Debian mirror to make roots from; without it mmdebstrap's default
+  SIGNING_KEY    the key to sign with: a fingerprint in your GnuPG keyring, or a file with
+                 an armored secret key; without it a development key, made on first use
+  REPO           the repository; without it dist/repo
+  FROM, TO       its stages, testing or stable; repo and promote go to stable without TO
+  VALID_DAYS     for how long apt takes what is published now: 365, and make repo begins anew
+  PORT           for serve: 8000
   CONSTRAINTS    for lock: Airflow's constraints, a file, a URL, or none
   RESOLVER       for lock: uv (default) or pip-tools
   FORMAT         for matrix: text (default) or json

@@ -6,21 +6,33 @@ main() turns errors into one line and an exit status; run_command() raises them.
 from __future__ import annotations
 
 import argparse
+import errno
+import os
 import sys
 import sysconfig
+import time
 import traceback
 from pathlib import Path
 
 from . import lock as locks
-from . import log, make, paths, planning, settings, states, toolslock, versions
+from . import log, make, paths, planning, publishing, serve, settings, states, toolslock, versions
 from .binary import chosen
-from .errors import AirflowDebError
+from .errors import AirflowDebError, DiskError
+
+# Of the repository: they make no container.
+REPOSITORY = {
+    "repo": publishing.repo,
+    "promote": publishing.promote,
+    "retract": publishing.retract,
+    "serve": serve.serve,
+}
+COMMANDS = ("deb", "shell", "lock", "lock-tools", "matrix", *REPOSITORY)
 
 
 def main() -> int:
     """Run the command of this process; its exit status."""
     parser = argparse.ArgumentParser(prog="airflow-deb", description="see `make help`")
-    parser.add_argument("command", choices=("deb", "shell", "lock", "lock-tools", "matrix"))
+    parser.add_argument("command", choices=COMMANDS)
     command = parser.parse_args().command
     try:
         run_command(command)
@@ -46,6 +58,15 @@ def run_command(command: str) -> None:
     matrix = versions.load(places.versions_sh)
     if command == "matrix":
         states.show(states.look(places, matrix, wanted), wanted.format)
+        return
+    if command in REPOSITORY:
+        stamp = time.strftime("%Y%m%d-%H%M%S")
+        log.open_file(places.cache / "logs" / f"{command}-{stamp}-{os.getpid()}.log")
+        try:
+            REPOSITORY[command](places, matrix, wanted)
+        except OSError as error:
+            kind = DiskError if error.errno == errno.ENOSPC else AirflowDebError
+            raise kind(f"{error.filename or command}: {error.strerror}") from error
         return
     uv = Path(sysconfig.get_path("scripts")) / "uv"
     if command == "lock":

@@ -55,7 +55,7 @@ class GoneError(AirflowDebError):
 
 
 class HashError(AirflowDebError):
-    """A file's sha256 is not the locked one."""
+    """A file's sha256 is not the one that was locked, built or published."""
 
     status = 7
 
@@ -82,3 +82,27 @@ class VerifyError(AirflowDebError):
     """What was built is not what it should be."""
 
     status = 11
+
+
+class IncompleteError(AirflowDebError):
+    """A file that belongs beside a package is not there."""
+
+    status = 12
+
+
+class SignatureError(AirflowDebError):
+    """There is no valid signature by a key that is trusted."""
+
+    status = 13
+
+
+class DifferentError(AirflowDebError):
+    """Built again, a package has other bytes."""
+
+    status = 14
+
+
+class AuditError(AirflowDebError):
+    """A lock holds what nobody has accepted: a known vulnerability, a yanked release."""
+
+    status = 15

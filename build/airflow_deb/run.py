@@ -33,6 +33,11 @@ PACKAGES = {
     "mount": "mount",
     "sudo": "sudo",
     "git": "git",
+    "aptly": "aptly",
+    "setpriv": "util-linux",
+    "gpg": "gpg",
+    "gpgv": "gpgv",
+    "gpgconf": "gpgconf",
 }
 
 

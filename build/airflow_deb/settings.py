@@ -7,6 +7,7 @@ this module is the only place that reads them.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -15,6 +16,8 @@ from .errors import UsageError
 from .versions import Suite
 
 _FLAGS = {"": False, "0": False, "no": False, "1": True, "yes": True}
+# How far a package in the repository is; hosts take the stable ones (see catalogue.py).
+STAGES = ("testing", "stable")
 _BEST = {"xz": "xz:9", "zstd": "zstd:19", "none": "none:0"}
 
 
@@ -31,6 +34,12 @@ class Settings:
     format: str = "text"
     mirror: str = ""
     compress: str = ""
+    signing_key: str = ""
+    repo: str = ""
+    from_stage: str = ""
+    to_stage: str = ""
+    valid_days: str = ""
+    port: str = ""
     dry_run: bool = False
     fast: bool = False
     keep: bool = False
@@ -50,6 +59,23 @@ class Settings:
             )
         return method, int(level)
 
+    # Names such as FROM and PORT may be somebody else's: they are checked by who needs them.
+
+    def stage(self, name: str, default: str) -> str:
+        """The stage of the repository that ``name``, FROM or TO, says, else ``default``."""
+        value = {"FROM": self.from_stage, "TO": self.to_stage}[name] or default
+        if value not in ("", *STAGES):
+            raise UsageError(f"{name}={value!r} is no stage", hint=f"write {' or '.join(STAGES)}")
+        return value
+
+    def days(self) -> int:
+        """For how many days an index of the repository is valid: VALID_DAYS, else a year."""
+        return _number("VALID_DAYS", self.valid_days or "365", 3650)
+
+    def loopback_port(self) -> int:
+        """Where `make serve` listens: PORT, else 8000."""
+        return _number("PORT", self.port or "8000", 65535)
+
 
 def read(environ: Mapping[str, str] = os.environ) -> Settings:
     """The settings in ``environ``; UsageError for a value that is none of those there are."""
@@ -63,6 +89,12 @@ def read(environ: Mapping[str, str] = os.environ) -> Settings:
         format=_one_of(environ, "FORMAT", "text", "json"),
         mirror=environ.get("MIRROR", "").strip(),
         compress=environ.get("COMPRESS", "").strip(),
+        signing_key=environ.get("SIGNING_KEY", "").strip(),
+        repo=environ.get("REPO", "").strip(),
+        from_stage=environ.get("FROM", "").strip(),
+        to_stage=environ.get("TO", "").strip(),
+        valid_days=environ.get("VALID_DAYS", "").strip(),
+        port=environ.get("PORT", "").strip(),
         dry_run=_flag(environ, "DRY_RUN"),
         fast=_flag(environ, "FAST"),
         keep=_flag(environ, "KEEP"),
@@ -75,6 +107,13 @@ def _one_of(environ: Mapping[str, str], name: str, default: str, other: str) -> 
     if value not in (default, other):
         raise UsageError(f"{name}={value!r} is not known", hint=f"write {default} or {other}")
     return value
+
+
+def _number(name: str, text: str, most: int) -> int:
+    # The digits of ASCII alone, and no more than int() takes.
+    if not re.fullmatch("[0-9]{1,6}", text) or not 1 <= int(text) <= most:
+        raise UsageError(f"{name}={text!r} is not known", hint=f"write a number from 1 to {most}")
+    return int(text)
 
 
 def _flag(environ: Mapping[str, str], name: str) -> bool:

@@ -27,7 +27,13 @@ _PACKAGES = "ca-certificates git make python3 python3-venv"
 _CACHE = ".cache/airflow-deb"
 # Not the roots: they hold devices and other users' files, and are made in a minute.
 _CACHED = ("downloads", "wheels")
-_PUBLISHED = ("deb", "buildinfo", "changes", "json")
+_KEPT = ("deb", "buildinfo", "changes", "json")
+# The machine that has the repository, as a runner of the project's: the key never leaves it.
+_REPOSITORY = "airflow-repository"
+_PUBLISH = (
+    'make repo REPO="${AIRFLOW_REPOSITORY:?set this variable}"'
+    ' SIGNING_KEY="${AIRFLOW_SIGNING_KEY:?set this variable}" TO="${AIRFLOW_STAGE:-testing}"'
+)
 
 
 def github(cells: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -38,7 +44,7 @@ def github(cells: Sequence[dict[str, Any]]) -> dict[str, Any]:
 def gitlab(cells: Sequence[dict[str, Any]], project: Path) -> dict[str, Any]:
     """The child pipeline that builds ``cells`` of the checkout ``project``."""
     jobs = {f"airflow {c['version']} {c['suite']}": _job(c, project) for c in cells}
-    return {"stages": ["packages"], **jobs}
+    return {"stages": ["packages", "publish"], **jobs, "publish": _publish()}
 
 
 def content_key(project: Path, version: str) -> str:
@@ -84,9 +90,22 @@ def _job(cell: dict[str, Any], project: Path) -> dict[str, Any]:
         "script": [f"make deb {chosen}", f"make test-cell {chosen}"],
         "artifacts": {
             "name": f"airflow-{version}-{suite}",
-            "paths": [f"dist/{suite}/*.{ending}" for ending in _PUBLISHED],
+            "paths": [f"dist/{suite}/*.{ending}" for ending in _KEPT],
             "expire_in": "4 weeks",
         },
+    }
+
+
+def _publish() -> dict[str, Any]:
+    """The job that publishes what all others have kept, for a tag."""
+    return {
+        "stage": "publish",
+        "rules": [{"if": "$CI_COMMIT_TAG"}],
+        "tags": [_REPOSITORY],
+        "environment": {"name": _REPOSITORY},
+        "resource_group": _REPOSITORY,
+        "timeout": "1 hour",
+        "script": [_PUBLISH],
     }
 
 

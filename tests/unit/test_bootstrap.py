@@ -34,9 +34,12 @@ def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("bare")
-def test_matrix_needs_neither_packages_nor_root(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(Became, match="-m airflow_deb matrix"):
-        bootstrap.main(["matrix"])
+@pytest.mark.parametrize("command", ["matrix", "serve"])
+def test_who_looks_needs_neither_packages_nor_root(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(Became, match=f"-m airflow_deb {command}"):
+        bootstrap.main([command])
     assert capsys.readouterr().out == ""
 
 
@@ -45,6 +48,30 @@ def test_matrix_needs_neither_packages_nor_root(capsys: pytest.CaptureFixture[st
 def test_everything_else_does(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert bootstrap.main(command) == 4
     assert "missing Debian packages: mmdebstrap" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("bare")
+@pytest.mark.parametrize("command", ["repo", "promote", "retract"])
+def test_the_repository_needs_no_root(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """But for installing what it is made with, where that is missing."""
+    assert bootstrap.main([command]) == 4
+    monkeypatch.setattr(bootstrap, "missing_packages", lambda _: [])
+    with pytest.raises(Became, match=f"-m airflow_deb {command}"):
+        bootstrap.main([command])
+    assert bootstrap.main(["deb"]) == 4
+
+
+def test_only_the_repository_needs_aptly() -> None:
+    def needed(*arguments: str) -> set[str]:
+        return set(bootstrap.programs(list(arguments)).values())
+
+    for command in ("repo", "promote", "retract"):
+        assert "aptly" in needed(command)
+        assert "mmdebstrap" not in needed(command)
+    assert needed("--tests", "pytest", "tests/repo") > {"aptly", "mmdebstrap", "shellcheck"}
+    for other in (("deb",), ("tools",), ("--tests", "pytest", "tests/unit")):
+        assert "aptly" not in needed(*other)
+        assert "mmdebstrap" in needed(*other)
 
 
 def test_what_the_bootstrap_says_is_not_on_stdout(

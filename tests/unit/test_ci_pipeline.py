@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml  # type: ignore[import-untyped]
 from tests.unit.checkout import checkout
 
 from airflow_deb import paths
@@ -53,7 +54,7 @@ def test_gitlab_gets_a_job_for_each_locked_cell(
 ) -> None:
     assert run(monkeypatch, "gitlab", json.dumps(CELLS)) == 0
     child = json.loads(capsys.readouterr().out)
-    jobs = {name: job for name, job in child.items() if name != "stages"}
+    jobs = {name: job for name, job in child.items() if name not in ("stages", "publish")}
     assert list(jobs) == ["airflow 2.1.0 bullseye", "airflow 3.3.2 bookworm"]
     assert [job["script"] for job in jobs.values()] == [
         ["make deb VERSION=2.1.0 SUITE=bullseye", "make test-cell VERSION=2.1.0 SUITE=bullseye"],
@@ -110,10 +111,23 @@ def test_gitlabs_cache_is_the_builders() -> None:
     assert f"/{cache.split('/')[0]}/" in ignored
 
 
-def test_both_cis_publish_the_same_files() -> None:
+def test_both_cis_keep_the_same_files() -> None:
     workflow = (PROJECT / ".github/workflows/packages.yml").read_text(encoding="utf-8")
     job = pipeline.gitlab(CELLS[:1], PROJECT)["airflow 2.1.0 bullseye"]
     endings = {path.rpartition(".")[2] for path in job["artifacts"]["paths"]}
     assert endings == {"deb", "buildinfo", "changes", "json"}
     for ending in endings:
-        assert f"dist/${{{{ matrix.suite }}}}/*.{ending}\n" in workflow
+        assert f"            dist/*/*.{ending}\n" in workflow
+
+
+def test_both_cis_publish_tags_alike() -> None:
+    """After all packages have passed, on the machine with the key (the rest: tests/repo)."""
+    workflow = yaml.safe_load((PROJECT / ".github/workflows/packages.yml").read_text("utf-8"))
+    child = pipeline.gitlab(CELLS, PROJECT)
+    github, gitlab = workflow["jobs"]["publish"], child["publish"]
+    assert workflow[True]["push"]["tags"] == ["*"]  # YAML 1.1 reads the key `on` as true.
+    assert github["if"] == "github.ref_type == 'tag'"
+    assert gitlab["rules"] == [{"if": "$CI_COMMIT_TAG"}]
+    assert github["needs"] == "package"
+    assert child["stages"].index(gitlab["stage"]) > child["stages"].index("packages")
+    assert github["runs-on"] == ["self-hosted", *gitlab["tags"]]

@@ -48,6 +48,24 @@ def test_a_wrong_setting_is_a_usage_error(environ: dict[str, str]) -> None:
     assert caught.value.hint
 
 
+def test_the_repository_s_settings_are_looked_at_by_who_needs_them() -> None:
+    """FROM, TO and PORT may be set for something else when a package is built."""
+    found = settings.read({"FROM": "me@example.org", "PORT": "tcp://10.0.0.1", "VALID_DAYS": "0"})
+    for ask in (lambda: found.stage("FROM", ""), found.loopback_port, found.days):
+        with pytest.raises(UsageError) as caught:
+            ask()
+        assert caught.value.hint
+    found = settings.read({"TO": "testing"})
+    assert (found.stage("FROM", "stable"), found.stage("TO", "stable")) == ("stable", "testing")
+    assert (found.days(), found.loopback_port()) == (365, 8000)
+
+
+@pytest.mark.parametrize("days", ["-1", "1.5", "³", "3651", "1" * 9])
+def test_a_wrong_number_is_a_usage_error(days: str) -> None:
+    with pytest.raises(UsageError, match="write a number from 1 to 3650"):
+        settings.read({"VALID_DAYS": days}).days()
+
+
 def test_a_wrong_compression_is_a_usage_error() -> None:
     with pytest.raises(UsageError, match="lzma"):
         settings.read({"COMPRESS": "lzma"}).compression(MATRIX.suites["bullseye"])
