@@ -65,6 +65,30 @@ def test_a_fresh_one_is_initialised_without_a_backup(fake: FakeDatabases, run: R
     assert [words[1:] for words in fake.ran] == [("db", "migrate")]
 
 
+def test_if_empty_makes_tables_and_changes_none(
+    fake: FakeDatabases, run: Run, capsys: Capture
+) -> None:
+    """What Puppet may ask for at every run: a pending migration is a person's to begin."""
+    assert run("migrate", "a", "--if-empty") == 2
+    assert (fake.ran, fake.revision["a"]) == ([], OLD)
+    assert "has its tables" in capsys.readouterr().err
+    fake.revision["a"] = None
+    assert run("migrate", "a", "--if-empty", "--dry-run") == 0
+    assert fake.ran == []
+    assert run("migrate", "a", "--if-empty") == 0
+    assert fake.revision["a"] == HEAD
+    assert run("migrate", "a", "--if-empty") == 2
+
+
+def test_if_empty_of_a_database_that_is_away(
+    fake: FakeDatabases, run: Run, capsys: Capture
+) -> None:
+    """Nobody can say that it has tables."""
+    fake.unreachable = "the server is gone"
+    assert run("migrate", "a", "--if-empty") == 7
+    assert "cannot be reached" in capsys.readouterr().err
+
+
 def test_dry_run(fake: FakeDatabases, run: Run, root: Path, capsys: Capture) -> None:
     run("ls")
     (root / "run/airflow-instances").mkdir(parents=True, exist_ok=True)

@@ -30,6 +30,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="Make no backup before; a migration that fails cannot be taken back then.",
     )
     parser.add_argument(
+        "--if-empty",
+        action="store_true",
+        help="Only make the tables of a new database; one that has tables stays as it is, with "
+        "exit status 2. For a configuration management.",
+    )
+    parser.add_argument(
         "--dry-run", action="store_true", help="Only print what would be done; change nothing."
     )
 
@@ -43,6 +49,8 @@ def run(site: Site, args: argparse.Namespace) -> int:
         old = former.outdated(site.tree, name, instance.installation)
         moves = _moves(site, instance, old)
         schema = heads.state(site, instance)
+        if args.if_empty and schema.state not in (heads.FRESH, heads.UNREACHABLE):
+            raise AlreadyError(f"the database of {name} has its tables")
         if schema.state == heads.CURRENT:
             return _rendered(site, instance, moves, old, dry_run=args.dry_run)
         if schema.state not in (heads.FRESH, heads.PENDING):
@@ -220,5 +228,6 @@ COMMAND = Command(
     examples=(
         ("airflow-instance migrate --stop analytics", "after an upgrade of Airflow"),
         ("airflow-instance migrate --dry-run analytics", "whether there is anything to do"),
+        ("airflow-instance migrate --if-empty analytics", "what makes a declared instance ready"),
     ),
 )
