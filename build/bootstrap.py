@@ -42,7 +42,12 @@ PROGRAMS = {
     "gpgv": "gpgv",
     "gpgconf": "gpgconf",
 }
-TEST_PROGRAMS = {"shellcheck": "shellcheck"}
+TEST_PROGRAMS = {
+    "shellcheck": "shellcheck",
+    "puppet-lint": "puppet-lint",
+    "ansible-lint": "ansible-lint",
+    "ansible-playbook": "ansible-core",
+}
 REPOSITORY_PROGRAMS = {
     "aptly": "aptly",
     "gpg": "gpg",
