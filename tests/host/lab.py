@@ -138,12 +138,25 @@ class Lab:
         has all of them free. With ``idle`` nothing that they bring starts when a
         machine boots.
         """
-        spec = self._spec(f"layer-{name}", under)
-        names = " ".join(packages)
-        container.prepare(spec)
-        self._fetch(spec, f"{APT} install --download-only {names}")
+        layers = self.download(name, under, packages)
         script = _INSTALL_IDLE if idle else f'{APT} install "$@"; apt-get clean'
+        spec = self._spec(f"layer-{name}", under)
         container.again(spec, ["sh", "-euc", script, "install", *packages])
+        return layers
+
+    def download(
+        self,
+        name: str,
+        under: tuple[Path, ...],
+        packages: Sequence[str],
+        *,
+        recommends: bool = False,
+    ) -> tuple[Path, ...]:
+        """Layers in which apt has all that ``packages`` need, and has installed none of it."""
+        spec = self._spec(f"layer-{name}", under)
+        container.prepare(spec)
+        options = "--install-recommends " if recommends else ""
+        self._fetch(spec, f"{APT} install --download-only {options}{' '.join(packages)}")
         return (spec.upper, *under)
 
     def _fetch(self, spec: Spec, command: str) -> None:
