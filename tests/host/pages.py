@@ -209,6 +209,7 @@ OPERATIONS = (
             At("apt-cache policy", says="2.1.0.* 1001"),
         ),
     ),
+    Page("docs/repository.md", (At("apt-cache policy", says="2.1.0.* 990"),)),
     Page(
         "docs/operations/new-version.md",
         (

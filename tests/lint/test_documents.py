@@ -106,8 +106,8 @@ def test_every_mention_is_the_beginning_of_a_command() -> None:
 
 def test_every_page_for_a_host_is_typed_on_one() -> None:
     """tests/host follows the pages that it knows, in an order that makes sense."""
-    typed = [it.path for it in DOCUMENTS for step in it.steps if step.place == "host"]
-    assert set(typed) == set(page.path for page in pages.PAGES)
+    typed = {it.path for it in DOCUMENTS for step in it.steps if step.place == "host"}
+    assert typed == {page.path for page in pages.PAGES}
 
 
 @pytest.mark.parametrize(

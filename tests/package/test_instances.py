@@ -248,6 +248,20 @@ def test_documents(host_deb: Deb, host_artifact: Artifact) -> None:
     assert {name for name in installed(host_deb, DOC) if name.startswith("examples/")} == wanted
 
 
+@pytest.mark.parametrize(
+    ("source", "place"),
+    [
+        ("puppet/airflow", "/usr/share/puppet/modules/airflow"),
+        ("ansible/airflow", "/usr/share/ansible/roles/airflow"),
+    ],
+)
+def test_configuration_management(host_deb: Deb, source: str, place: str) -> None:
+    """Where Puppet looks for modules, and Ansible for roles."""
+    wanted = scripts(f"{source}/**/*")
+    inside = {f"{source}/{name}": text for name, text in installed(host_deb, place).items()}
+    assert inside == wanted
+
+
 def test_schema(host_deb: Deb) -> None:
     """Whoever writes declarations can check them with it."""
     schema = json.loads(host_deb.read(f"{SHARE}/airflow_instance/data/schema.json"))
