@@ -133,9 +133,10 @@ def test_its_files_are_in_the_tree_of_airflow(team: Path, tmp_path: Path) -> Non
     compiled = (tree / SITE / "team_operators/__pycache__/operators.cpython-39.pyc").read_bytes()
     assert compiled[4] == 1, "bound to its source by hash, and not checked again"
     assert b"/usr/lib/airflow/lib/python3.9/site-packages/team_operators/operators.py" in compiled
-    assert (
-        (tree / "DEBIAN/triggers").read_text().endswith("\nactivate-noawait airflow-installation\n")
-    )
+    # With a postrm dpkg would remember the package after its removal.
+    assert not (tree / "DEBIAN/postrm").exists()
+    triggers = (tree / "DEBIAN/triggers").read_text()
+    assert triggers.endswith("\nactivate-noawait airflow-installation\n")
 
 
 def test_its_record_is_true(team: Path, tmp_path: Path) -> None:

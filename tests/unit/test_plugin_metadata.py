@@ -150,7 +150,7 @@ def package(tmp_path: Path) -> Package:
             name: (0o644, (PROJECT / "build" / "plugin" / name).read_bytes())
             for name in (
                 *("rules", "collect.py", "control.sed"),
-                *("postrm", "triggers", "lintian-overrides"),
+                *("prerm", "triggers", "lintian-overrides"),
             )
         },
         directories=(f"/usr/lib/airflow/{SITE}/team_ops",),
@@ -186,7 +186,7 @@ def test_stdeb_is_told_what_the_wheel_says(package: Package) -> None:
     assert "Forced-Upstream-Version: 1.0+post1\n" in files["stub/stdeb.cfg"]
     own = files["airflow-plugin-team-ops/debian/plugin.mk"]
     assert "PREFIX := /usr/lib/airflow\n" in own
-    assert "@" not in files["airflow-plugin-team-ops/debian/airflow-plugin-team-ops.postrm"]
+    assert "@" not in files["airflow-plugin-team-ops/debian/airflow-plugin-team-ops.prerm"]
 
 
 def test_its_own_directories_are_those_that_airflow_has_not(package: Package) -> None:

@@ -198,7 +198,7 @@ def _show(this: Context, found: Source | None, installed: neighbours.Package) ->
         say("wheel", wheel is not None, wheel.path.name if wheel else f"from {file.filename}")
     if wheel is None:
         say("check", False, f"its requirements, and its files beside those of {installed.name}")
-        say("deb", False, this.recipe.compression[0])
+        say("deb", False, "with stdeb's description")
         return
     package = planning.check(this, wheel, target, installed)
     planning.check_version(this.settings, package)

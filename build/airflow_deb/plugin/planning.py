@@ -100,7 +100,8 @@ def check(this: Context, wheel: Wheel, target: Target, installed: neighbours.Pac
         upto=upto,
         others=needed,
         maintainer=needs.control_field(debian_tree["control"][1].decode(), "Maintainer"),
-        compression=this.recipe.compression,
+        # It is small; and lintian knows no other than Debian's own.
+        compression=("none", 0) if this.settings.fast else ("xz", 6),
         library={
             name.removeprefix("lib/"): file
             for name, file in debian_tree.items()

@@ -154,7 +154,7 @@ def files(package: Package) -> dict[str, tuple[int, bytes]]:
             f"{plugin.name}=={plugin.version} --hash=sha256:{package.wheel.sha256}\n"
         ),
         f"{top}/copyright": _copyright(package),
-        f"{top}/{package.name}.postrm": _filled(package, "postrm"),
+        f"{top}/{package.name}.prerm": _filled(package, "prerm"),
         f"{top}/{package.name}.triggers": _filled(package, "triggers"),
         f"{top}/{package.name}.lintian-overrides": _filled(package, "lintian-overrides"),
         f"{top}/source/format": "3.0 (native)\n",

@@ -52,6 +52,9 @@ def pip(target: Path, wheels: str, requirements: Path) -> list[str]:
     )
     if done.returncode == 0:
         return []
+    changed = re.findall(r"^\s+([\w.-]+==\S+) from file:\S+/(\S+\.whl)", done.stderr, re.MULTILINE)
+    if changed:
+        return [f"{file} has another sha256 than is locked for {name}" for name, file in changed]
     lines = [line.strip() for line in (done.stderr or done.stdout).splitlines() if line.strip()]
     errors = [line.partition("ERROR: ")[2] for line in lines if "ERROR: " in line]
     return errors or lines[-1:] or [f"pip ended with status {done.returncode}"]
