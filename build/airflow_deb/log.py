@@ -23,6 +23,7 @@ from typing import IO
 class _State:
     file: IO[str] | None = None
     path: Path | None = None
+    opened: float = 0.0
     last_draw: float = 0.0
 
 
@@ -44,6 +45,7 @@ def open_file(path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     _state.file = path.open("a", encoding="utf-8", buffering=1)
     _state.path = path
+    _state.opened = time.monotonic()
     stamp = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     debug(f"=== {stamp} {' '.join(sys.argv)}")
 
@@ -57,7 +59,8 @@ def debug(text: str) -> None:
     """Write ``text`` to the log file only."""
     with _lock:
         if _state.file is not None:
-            _state.file.write(text + "\n")
+            seconds = f"{time.monotonic() - _state.opened:8.2f}  "
+            _state.file.write("".join(f"{seconds}{line}\n" for line in text.splitlines()))
 
 
 def info(text: str) -> None:
