@@ -18,6 +18,10 @@ help: ## list the targets and the settings
 deb: ## build both packages: VERSION= [SUITE= NAME= PACKAGE= DRY_RUN=1 FAST=1 COMPRESS=best KEEP=1 SHELL_ON_FAIL=1]
 	@$(BUILDER) deb
 
+.PHONY: reproduce
+reproduce: ## build twice with all varied that can be, and compare: VERSION= [SUITE= NAME= PACKAGE= FAST=1 COMPRESS=]
+	@$(BUILDER) reproduce
+
 .PHONY: matrix
 matrix: ## the cells of versions.sh: locked, built, tested? [VERSION= SUITE= FORMAT=json]
 	@$(BUILDER) matrix

@@ -38,13 +38,16 @@ PROGRAMS = {
     "git": "git",
 }
 TEST_PROGRAMS = {"shellcheck": "shellcheck"}
+COMMAND_PROGRAMS = {
+    "reproduce": {"disorderfs": "disorderfs", "diffoscope": "diffoscope-minimal"},
+}
 # The commands that need neither root nor Debian packages.
 LOOKING = (["matrix"],)
 
 
-def missing_packages(tests: bool) -> list[str]:
+def missing_packages(tests: bool, command: str) -> list[str]:
     """The Debian packages that are to be installed, sorted."""
-    programs = {**PROGRAMS, **(TEST_PROGRAMS if tests else {})}
+    programs = {**PROGRAMS, **(TEST_PROGRAMS if tests else COMMAND_PROGRAMS.get(command, {}))}
     search = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
     missing = {p for name, p in programs.items() if shutil.which(name, path=search) is None}
     # Debian's python3 has venv, but without python3-venv it makes no pip.
@@ -142,7 +145,7 @@ def main(arguments: list[str]) -> int:
                 hint="the builder needs 3.11 or newer, which Debian 12 has",
             )
         looking = arguments in LOOKING
-        packages = [] if looking else missing_packages(tests)
+        packages = [] if looking else missing_packages(tests, arguments[0])
         if packages and os.environ.get("DRY_RUN", "") in ("1", "yes"):
             print(f"airflow-deb: would install Debian packages: {' '.join(packages)}")
             print("airflow-deb: the rest of the plan needs them: `make tools` installs them")

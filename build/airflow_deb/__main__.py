@@ -12,7 +12,7 @@ import traceback
 from pathlib import Path
 
 from . import lock as locks
-from . import log, make, paths, planning, settings, states, toolslock, versions
+from . import log, make, paths, planning, reproduce, settings, states, toolslock, versions
 from .binary import chosen
 from .errors import AirflowDebError
 
@@ -20,7 +20,9 @@ from .errors import AirflowDebError
 def main() -> int:
     """Run the command of this process; its exit status."""
     parser = argparse.ArgumentParser(prog="airflow-deb", description="see `make help`")
-    parser.add_argument("command", choices=("deb", "shell", "lock", "lock-tools", "matrix"))
+    parser.add_argument(
+        "command", choices=("deb", "reproduce", "shell", "lock", "lock-tools", "matrix")
+    )
     command = parser.parse_args().command
     try:
         run_command(command)
@@ -48,7 +50,9 @@ def run_command(command: str) -> None:
         states.show(states.look(places, matrix, wanted), wanted.format)
         return
     uv = Path(sysconfig.get_path("scripts")) / "uv"
-    if command == "lock":
+    if command == "reproduce":
+        reproduce.reproduce(places, wanted, uv)
+    elif command == "lock":
         cell = matrix.cell(wanted.version, wanted.suite)
         locks.make(places, matrix, cell, constraints=wanted.constraints, resolver=wanted.resolver)
     else:

@@ -39,17 +39,31 @@ mount -t overlay overlay -o "$1" "$2"
 shift 3
 exec "$@"
 """
+# disorderfs(1): the same files, but a directory's entries come in another order each time.
+# It goes to them as whoever asks, who may have no way through the cache's directory. Its
+# source must not lie below where it is mounted: it would ask itself, without end.
+_SHUFFLE = """
+mkdir -m 755 "$2" "$2/tree" "$2/shuffled"
+mount --bind "$1" "$2/tree"
+disorderfs --quiet --multi-user=yes --shuffle-dirents=yes "$2/tree" "$2/shuffled"
+shift 2
+exec "$@"
+"""
 _CERTIFICATES = Path("/etc/ssl/certs")
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 @dataclass(frozen=True)
 class Bind:
-    """A directory or file of the host that is seen at ``target`` inside."""
+    """A directory or file of the host that is seen at ``target`` inside.
+
+    With ``shuffled`` its directories list their entries in another order each time.
+    """
 
     source: Path
     target: str
     read_only: bool = True
+    shuffled: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +81,7 @@ class Spec:
     network: bool = False
     env: Mapping[str, str] = field(default_factory=dict)
     workdir: str = "/"
+    hostname: str = "airflow-deb"
 
     @property
     def root(self) -> Path:
@@ -97,16 +112,23 @@ def nspawn(spec: Spec, *options: str) -> list[str]:
         )
     )
     words = [*namespace(), "sh", "-euc", _ENTER, "enter", overlay, str(spec.root), spec.name]
+    sources = {}
+    for number, bind in enumerate(spec.binds):
+        sources[bind] = bind.source
+        if bind.shuffled:
+            place = f"/run/systemd/nspawn/{number}"
+            sources[bind] = Path(place, "shuffled")
+            words += ["sh", "-euc", _SHUFFLE, "shuffle", str(bind.source), place]
     words += ["systemd-nspawn", "--quiet", "--register=no", "--keep-unit"]
     words += [
         f"--machine={spec.name}",
-        "--hostname=airflow-deb",
+        f"--hostname={spec.hostname}",
         f"--directory={spec.root}",
         *options,
     ]
     for bind in spec.binds:
         kind = "--bind-ro" if bind.read_only else "--bind"
-        words.append(f"{kind}={bind.source}:{bind.target}")
+        words.append(f"{kind}={sources[bind]}:{bind.target}")
     if spec.network:
         words.append("--resolv-conf=copy-host")
         if _CERTIFICATES.is_dir():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 from collections.abc import Sequence
@@ -10,31 +9,47 @@ from pathlib import Path
 
 from . import container, log
 from .binary import Binary
+from .circumstances import USUAL, Circumstances
 from .container import Bind, Spec
 from .errors import BuildError, VerifyError
 from .paths import Paths
 from .stage import Recipe, write
 from .wheels import Wheel, gather
 
+# The source tree was written by whoever started the builder, with their umask.
 _BUILD = """
-cp -r --no-preserve=ownership /airflow-deb/in/. /build/
-chmod -R u=rwX,go=rX .
-dpkg-buildpackage --unsigned-source --unsigned-changes --build="$1"
-mkdir /build/out
-mv /build/*.deb /build/*.buildinfo /build/*.changes /build/out/
+chmod -R u=rwX,go=rX ..
+chown -R "$1:" ..
+shift
+"$@"
+mkdir ../out
+mv ../*.deb ../*.buildinfo ../*.changes ../out/
+chmod -R u=rwX,go=rX ../out
 """
 # lintian refuses nothing as root but warns, so it runs as nobody.
 _LINTIAN = """
 export HOME=/tmp
 exec setpriv --reuid=nobody --regid=nogroup --clear-groups \
-    lintian --color never --no-tag-display-limit --fail-on error,warning /build/out/*.changes
+    lintian --color never --no-tag-display-limit --fail-on error,warning ../out/*.changes
 """
 
 
-def specification(paths: Paths, recipe: Recipe, binary: Binary, root: Path, uv: Path) -> Spec:
-    """The container that the package ``binary`` of ``recipe`` is built in."""
+def specification(
+    paths: Paths,
+    recipe: Recipe,
+    binary: Binary,
+    root: Path,
+    uv: Path,
+    around: Circumstances = USUAL,
+) -> Spec:
+    """The container that the package ``binary`` of ``recipe`` is built in.
+
+    What is built lies beside the overlay, not in it: a directory of the host's costs
+    less for each of some hundred thousand files.
+    """
     here = scratch(paths, recipe, binary)
-    binds = [Bind(here / "source", "/airflow-deb/in")]
+    tree = Bind(here / "deb/build", around.build, read_only=False, shuffled=around.shuffled)
+    binds = [tree, *around.binds]
     if binary.is_airflow:
         binds.append(Bind(here / "wheelhouse", "/airflow-deb/wheelhouse"))
         binds.append(Bind(uv, "/airflow-deb/uv"))
@@ -44,11 +59,13 @@ def specification(paths: Paths, recipe: Recipe, binary: Binary, root: Path, uv: 
         scratch=here / "deb",
         binds=tuple(binds),
         env={
+            **around.environment(),
             "SOURCE_DATE_EPOCH": str(recipe.epoch),
-            "DEB_BUILD_OPTIONS": f"parallel={os.cpu_count()}",
+            "DEB_BUILD_OPTIONS": f"parallel={around.parallel}",
             "DEBIAN_FRONTEND": "noninteractive",
         },
-        workdir=f"/build/{recipe.source_name}",
+        workdir=f"{around.build}/{recipe.source_name}",
+        hostname=around.hostname,
     )
 
 
@@ -57,34 +74,45 @@ def scratch(paths: Paths, recipe: Recipe, binary: Binary) -> Path:
     return paths.run(f"{recipe.cell.name}/{binary.name}")
 
 
+def built_in(spec: Spec) -> Path:
+    """Where on the host the directory is that ``spec``'s package is built in."""
+    return spec.binds[0].source
+
+
 def build(
-    recipe: Recipe, binary: Binary, spec: Spec, wheels: Sequence[Wheel], step: log.Step
+    recipe: Recipe,
+    binary: Binary,
+    spec: Spec,
+    wheels: Sequence[Wheel],
+    step: log.Step,
+    around: Circumstances = USUAL,
 ) -> list[Path]:
     """Build the package ``binary``; the artifacts, still inside ``spec``'s scratch.
 
     Raises BuildError with the end of dpkg-buildpackage's output.
     """
-    source = spec.binds[0].source
-    container.remove(source)
-    write(recipe, binary, wheels, source / recipe.source_name)
+    container.prepare(spec)
+    top = built_in(spec)
+    write(recipe, binary, wheels, top / recipe.source_name)
     if binary.is_airflow:
-        wheelhouse = spec.binds[1].source
+        wheelhouse = spec.scratch.parent / "wheelhouse"
         container.remove(wheelhouse)
         gather(wheelhouse, ((wheel.path, wheel.path.name) for wheel in wheels))
-    container.prepare(spec)
-    (spec.upper / "build").mkdir()  # For --chdir, which nspawn checks before it starts.
-    (spec.upper / "build" / recipe.source_name).mkdir()
+    command = ["dpkg-buildpackage", "--unsigned-source", "--unsigned-changes"]
+    command = around.wrap([*command, f"--build={binary.build}"])
 
     def follow(line: str) -> None:
         if line.startswith(("   dh_", "dh_", "   debian/rules", "dpkg-")):
             step.progress(line.strip())
 
     try:
-        container.again(spec, ["sh", "-euc", _BUILD, "build", binary.build], on_line=follow)
+        container.again(
+            spec, ["sh", "-euc", _BUILD, "build", around.user, *command], on_line=follow
+        )
     except BuildError as error:
         error.message = f"dpkg-buildpackage failed for {binary.name} of {recipe.cell.name}"
         raise
-    out = spec.upper / "build" / "out"
+    out = top / "out"
     found = sorted(out.iterdir())
     if not any(path.suffix == ".deb" for path in found):
         raise BuildError(f"dpkg-buildpackage left no .deb in {out}", hint=log.where())
@@ -119,9 +147,9 @@ def publish(artifacts: Sequence[Path], target: Path) -> list[Path]:
     return published
 
 
-def installed_size(upper: Path, recipe: Recipe, binary: Binary) -> int:
-    """The Installed-Size (KiB) that dpkg-gencontrol wrote for the package."""
-    tree = upper / "build" / recipe.source_name / "debian" / binary.name
+def installed_size(top: Path, recipe: Recipe, binary: Binary) -> int:
+    """The Installed-Size (KiB) that dpkg-gencontrol wrote for the package built in ``top``."""
+    tree = top / recipe.source_name / "debian" / binary.name
     control = tree / "DEBIAN/control"
     for line in control.read_text(encoding="utf-8").splitlines():
         if line.startswith("Installed-Size: "):

@@ -18,6 +18,7 @@ from pathlib import Path
 from . import busy, container, fetch, lockfile, log, needs, planning, record, roots, stage, wheels
 from . import deb as debian
 from .binary import Binary, chosen
+from .circumstances import USUAL, Circumstances
 from .container import Spec
 from .errors import DiskError, UsageError
 from .paths import Paths, written
@@ -49,7 +50,9 @@ def recipe(paths: Paths, matrix: Matrix, settings: Settings) -> Recipe:
     )
 
 
-def deb(paths: Paths, recipe: Recipe, uv: Path, settings: Settings) -> None:
+def deb(
+    paths: Paths, recipe: Recipe, uv: Path, settings: Settings, around: Circumstances = USUAL
+) -> None:
     """Do what is not done of ``recipe``'s packages, and say what came out."""
     wanted = chosen(settings.package, settings.name)
     with ExitStack() as locks:
@@ -64,7 +67,7 @@ def deb(paths: Paths, recipe: Recipe, uv: Path, settings: Settings) -> None:
             where = record.directory(paths.dist, recipe.cell) / kept.package
             log.info(f"airflow-deb: nothing to do: {_relative(where)} is up to date")
         if work.todo:
-            _deb(paths, work, held, settings)
+            _deb(paths, work, held, settings, around)
 
 
 def shell(paths: Paths, recipe: Recipe, uv: Path, settings: Settings) -> None:
@@ -102,7 +105,13 @@ def _hold(
     return busy.hold(lock, f"{binary.name} of {cell}", wait=settings.wait)
 
 
-def _deb(paths: Paths, work: Plan, held: Mapping[Binary, ExitStack], settings: Settings) -> None:
+def _deb(
+    paths: Paths,
+    work: Plan,
+    held: Mapping[Binary, ExitStack],
+    settings: Settings,
+    around: Circumstances,
+) -> None:
     recipe, cell = work.recipe, work.recipe.cell
     stamp = time.strftime("%Y%m%d-%H%M%S")
     log.open_file(paths.cache / "logs" / f"{cell.name}-{stamp}-{os.getpid()}.log")
@@ -117,39 +126,47 @@ def _deb(paths: Paths, work: Plan, held: Mapping[Binary, ExitStack], settings: S
     for binary in work.todo:
         if binary.is_airflow:
             wheels.clear(paths, cell.name)
-        spec = debian.specification(paths, recipe, binary, root, work.uv)
+        spec = debian.specification(paths, recipe, binary, root, work.uv, around)
         container.kill_leftovers(debian.scratch(paths, recipe, binary))
         container.remove(debian.scratch(paths, recipe, binary))
-        built.append(_package(paths, work, binary, spec, settings))
+        built.append(_package(paths, work, binary, spec, settings, around))
         held[binary].close()
     for found in built:
         _summary(found, record.directory(paths.dist, cell))
 
 
-def _package(paths: Paths, work: Plan, binary: Binary, spec: Spec, settings: Settings) -> Record:
+def _package(
+    paths: Paths,
+    work: Plan,
+    binary: Binary,
+    spec: Spec,
+    settings: Settings,
+    around: Circumstances,
+) -> Record:
     """Build, check and publish one package."""
     recipe = work.recipe
     timings: list[log.Timing] = []
     house: list[wheels.Wheel] = []
     if binary.is_airflow:
-        house = _wheelhouse(paths, work, spec, timings)
+        house = _wheelhouse(paths, work, spec, timings, around)
     with log.step(f"deb {binary.name}", timings) as this:
-        artifacts = debian.build(recipe, binary, spec, house, this)
-    with log.step(f"verify {binary.name}", timings) as this:
-        this.result = "FAST=1: no lintian" if settings.fast else debian.lint(spec)
+        artifacts = debian.build(recipe, binary, spec, house, this, around)
+    if settings.verify:
+        with log.step(f"verify {binary.name}", timings) as this:
+            this.result = "FAST=1: no lintian" if settings.fast else debian.lint(spec)
     where = record.path(paths.dist, recipe.cell, binary)
     published = debian.publish(artifacts, where.parent)
-    found = _record(recipe, binary, published, timings, spec.upper)
+    found = _record(recipe, binary, published, timings, debian.built_in(spec))
     record.save(where, found)
     if settings.keep:
-        log.info(f"  KEEP=1: the build is in {spec.upper}; `make shell` opens its container")
+        log.info(f"  KEEP=1: the build is in {spec.scratch}; `make shell` opens its container")
     else:
         container.remove(debian.scratch(paths, recipe, binary))
     return found
 
 
 def _wheelhouse(
-    paths: Paths, work: Plan, spec: Spec, timings: list[log.Timing]
+    paths: Paths, work: Plan, spec: Spec, timings: list[log.Timing], around: Circumstances
 ) -> list[wheels.Wheel]:
     """The wheel of every locked distribution, downloaded and built as needed."""
     recipe = work.recipe
@@ -158,7 +175,7 @@ def _wheelhouse(
         fetch.fetch(work.fetch, paths, this)
         this.result = str(work.fetch)
     with log.step("wheels", timings) as this:
-        builder = wheels.Builder(paths, spec.layers[0], recipe.tools, work.uv)
+        builder = wheels.Builder(paths, spec.layers[0], recipe.tools, work.uv, around)
         planned = wheels.plan(builder, recipe.lock)
         built = wheels.build(builder, recipe.cell.name, planned.missing, this)
         ready = [
@@ -187,7 +204,7 @@ def check_disk(paths: Paths, work: Plan) -> None:
 
 
 def _record(
-    recipe: Recipe, binary: Binary, published: list[Path], timings: list[log.Timing], upper: Path
+    recipe: Recipe, binary: Binary, published: list[Path], timings: list[log.Timing], top: Path
 ) -> Record:
     files = {}
     for path in published:
@@ -200,7 +217,7 @@ def _record(
         key=recipe.key(binary),
         package=next(name for name in files if name.endswith(".deb")),
         files=files,
-        installed_kib=debian.installed_size(upper, recipe, binary),
+        installed_kib=debian.installed_size(top, recipe, binary),
         distributions=len(recipe.lock.files) if binary.is_airflow else 0,
         seconds={timing.name.split()[0]: round(timing.seconds, 1) for timing in timings},
         date=record.now(),

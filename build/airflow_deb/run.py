@@ -33,6 +33,8 @@ PACKAGES = {
     "mount": "mount",
     "sudo": "sudo",
     "git": "git",
+    "disorderfs": "disorderfs",
+    "diffoscope": "diffoscope-minimal",
 }
 
 

@@ -34,6 +34,7 @@ class Settings:
     dry_run: bool = False
     fast: bool = False
     keep: bool = False
+    verify: bool = True
     wait: bool = True
 
     def compression(self, suite: Suite) -> tuple[str, int]:

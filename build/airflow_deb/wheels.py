@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import container, log, roots
+from .circumstances import USUAL, Circumstances
 from .container import Bind
 from .errors import BuildError
 from .lockfile import Lock, Locked
@@ -54,6 +55,7 @@ class Builder:
     root: Path
     tools: Lock
     uv: Path
+    around: Circumstances = USUAL
 
     def key(self, sdist: Locked) -> str:
         """The hash of all that decides the bytes of ``sdist``'s wheel."""
@@ -103,8 +105,9 @@ def build(builder: Builder, cell: str, sdists: Sequence[Locked], step: log.Step)
             done += 1
             step.progress(f"{done} of {len(sdists)}, {line.split()[1]}")
 
-    container.execute(spec, ["sh", "-euc", _SET_UP])
-    result = container.again(spec, ["sh", "-c", _BUILD], on_line=follow)
+    around = builder.around
+    container.execute(spec, ["sh", "-euc", _SET_UP, "set-up", around.user])
+    result = container.again(spec, around.wrap(["sh", "-c", _BUILD]), on_line=follow)
     succeeded = {line.split()[1] for line in result.stdout.splitlines() if line.startswith("ok ")}
     out = spec.upper / "airflow-deb" / "out"
     wheels = [
@@ -137,8 +140,14 @@ def _specification(builder: Builder, cell: str, inputs: Path) -> container.Spec:
             Bind(inputs, "/airflow-deb/in"),
             Bind(paths.project / "build" / "inside", "/airflow-deb/inside"),
             Bind(builder.uv, _UV),
+            *builder.around.binds,
         ),
-        env={"UV_OFFLINE": "1", "UV_NO_PROGRESS": "1", "UV_PYTHON_DOWNLOADS": "never"},
+        env={
+            **builder.around.environment(),
+            **{"UV_OFFLINE": "1", "UV_NO_PROGRESS": "1", "UV_PYTHON_DOWNLOADS": "never"},
+            "UV_NO_CACHE": "1",
+        },
+        hostname=builder.around.hostname,
     )
 
 
@@ -163,6 +172,7 @@ _SET_UP = f"""
 {_UV} pip install --quiet --no-config --offline --no-index --find-links /airflow-deb/in/tools \
     --require-hashes --no-deps --python {_VENV}/bin/python --requirements /airflow-deb/in/tools.lock
 mkdir -p /airflow-deb/src /airflow-deb/out
+chown "$1:" /airflow-deb/src /airflow-deb/out
 """
 
 

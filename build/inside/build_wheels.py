@@ -110,6 +110,8 @@ def main() -> int:
     jobs: list[dict[str, str]] = json.loads(options.jobs.read_text())
     jobs.sort(key=lambda job: -os.stat(job["sdist"]).st_size)
     failed = 0
+    # A wheel keeps the modes of the files that it was made of.
+    os.umask(0o022)
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         running = {pool.submit(build, job, options.uv, options.venv): job for job in jobs}
         for done in concurrent.futures.as_completed(running):

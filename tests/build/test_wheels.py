@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from airflow_deb import container, fetch, lockfile, log, wheels
+from airflow_deb import circumstances, container, fetch, lockfile, log, wheels
+from airflow_deb.circumstances import OTHER
 from airflow_deb.errors import BuildError
 from airflow_deb.lockfile import Lock, Locked
 from airflow_deb.paths import Paths
@@ -53,6 +54,13 @@ class Bench:
         path.write_bytes(data.getvalue())
         return locked
 
+    def add(self, *files: Locked, source: Paths) -> None:
+        """Have ``files`` in the cache, from the real one at ``source``."""
+        for file in files:
+            target = self.paths.download(file.sha256, file.filename)
+            target.parent.mkdir(parents=True)
+            target.write_bytes(source.download(file.sha256, file.filename).read_bytes())
+
     def plan(self, *sdists: Locked) -> wheels.WheelPlan:
         return wheels.plan(self.builder, Lock(Path("x.lock"), (), sdists))
 
@@ -67,13 +75,10 @@ def bench(places: Paths, root: Path, tmp_path: Path) -> Bench:
     fetch.fetch(fetch.plan((tools,), places), places)
     own = Paths(PROJECT, tmp_path)
     (tmp_path / "logs").mkdir()
-    for tool in tools.files:
-        source = places.download(tool.sha256, tool.filename)
-        target = own.download(tool.sha256, tool.filename)
-        target.parent.mkdir(parents=True)
-        target.write_bytes(source.read_bytes())
     uv = Path(sysconfig.get_path("scripts")) / "uv"
-    return Bench(own, wheels.Builder(own, root, tools, uv))
+    found = Bench(own, wheels.Builder(own, root, tools, uv))
+    found.add(*tools.files, source=places)
+    return found
 
 
 def test_a_wheel_is_built_once(bench: Bench) -> None:
@@ -102,6 +107,25 @@ def test_building_again_gives_the_same_bytes_and_no_build_path(bench: Bench) -> 
     (second,) = bench.build(sdist)
     assert second.path.read_bytes() == content
     assert b"/airflow-deb/" not in content
+
+
+def test_whoever_builds_it_wherever_and_whenever_it_is_the_same_wheel(
+    bench: Bench, places: Paths, scratch: Path
+) -> None:
+    """Sdists of 2.1.0: in C, in C++, of Python alone."""
+    names = {"crcmod", "thrift", "python-nvd3", "termcolor"}
+    lock = lockfile.load(PROJECT / "requirements/2.1.0/bullseye.lock")
+    sdists = tuple(file for file in lock.files if file.name in names)
+    chosen = replace(lock, files=sdists)
+    fetch.fetch(fetch.plan((chosen,), places), places)
+    bench.add(*sdists, source=places)
+    usual = {wheel.path.name: wheel.sha256 for wheel in bench.build(*sdists)}
+    container.remove(bench.paths.wheels)
+    aided = circumstances.aided(OTHER, bench.builder.root, scratch)
+    with OTHER.around():
+        other = replace(bench, builder=replace(bench.builder, around=aided)).build(*sdists)
+    assert {wheel.path.name: wheel.sha256 for wheel in other} == usual
+    assert len(usual) == len(names)
 
 
 def test_a_wheel_that_does_not_build_names_what_it_lacks(bench: Bench) -> None:

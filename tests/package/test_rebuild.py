@@ -37,7 +37,7 @@ def test_same_bytes(host_artifact: Artifact, scratch: Path) -> None:
     assert fits, "the package in dist/ is not that of this checkout: make deb"
     root = roots.ensure(places, roots.root(cell.suite, "buildd", fits[0].build_packages))
     spec = deb.specification(places, fits[0], INSTANCES, root, scratch / "uv")
-    bind = replace(spec.binds[0], source=scratch / "source")
+    bind = replace(spec.binds[0], source=scratch / "deb" / "build")
     spec = replace(spec, name=f"{spec.name}-again", scratch=scratch / "deb", binds=(bind,))
     built = deb.build(fits[0], INSTANCES, spec, [], log.Step("deb"))
     found = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in built}

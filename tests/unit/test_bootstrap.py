@@ -24,7 +24,7 @@ def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def became(_: Path, words: Sequence[str]) -> None:
         raise Became(" ".join(words[1:]))
 
-    monkeypatch.setattr(bootstrap, "missing_packages", lambda _: ["mmdebstrap"])
+    monkeypatch.setattr(bootstrap, "missing_packages", lambda *_: ["mmdebstrap"])
     monkeypatch.setattr(bootstrap, "may_sudo", lambda: False)
     monkeypatch.setattr(bootstrap, "environment", lambda _: tmp_path)
     monkeypatch.setattr(os, "geteuid", lambda: 1000)

@@ -246,7 +246,7 @@ def test_a_damaged_record_counts_as_none(tmp_path: Path) -> None:
 def test_a_record_tells_what_was_built_and_when(recipe: Recipe, tmp_path: Path) -> None:
     deb = tmp_path / "a.deb"
     deb.write_bytes(b"deb")
-    control = tmp_path / "build/airflow-2.1.0/debian/airflow-instances/DEBIAN/control"
+    control = tmp_path / "airflow-2.1.0/debian/airflow-instances/DEBIAN/control"
     paths.write_text(control, "Package: airflow-instances\nInstalled-Size: 7\n")
     found = make._record(recipe, INSTANCES, [deb], [], tmp_path)
     assert (found.package, found.files["a.deb"][1], found.installed_kib) == ("a.deb", 3, 7)
