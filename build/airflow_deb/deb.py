@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from . import container, log
+from . import container, inputs, log
 from .binary import Binary
 from .circumstances import USUAL, Circumstances
 from .container import Bind, Spec
@@ -26,6 +26,8 @@ mkdir ../out
 mv ../*.deb ../*.buildinfo ../*.changes ../out/
 chmod -R u=rwX,go=rX ../out
 """
+# Before .changes is made, which has the .buildinfo's checksum.
+_ADD_INPUTS = 'for info in ../*.buildinfo; do cat ../inputs >> "$info"; done'
 # lintian refuses nothing as root but warns, so it runs as nobody.
 _LINTIAN = """
 export HOME=/tmp
@@ -84,6 +86,7 @@ def build(
     binary: Binary,
     spec: Spec,
     wheels: Sequence[Wheel],
+    uv: Path,
     step: log.Step,
     around: Circumstances = USUAL,
 ) -> list[Path]:
@@ -98,8 +101,13 @@ def build(
         wheelhouse = spec.scratch.parent / "wheelhouse"
         container.remove(wheelhouse)
         gather(wheelhouse, ((wheel.path, wheel.path.name) for wheel in wheels))
+    (top / "inputs").write_text(
+        inputs.field(recipe, binary, wheels, uv, spec.layers[0], top / recipe.source_name),
+        encoding="utf-8",
+    )
     command = ["dpkg-buildpackage", "--unsigned-source", "--unsigned-changes"]
-    command = around.wrap([*command, f"--build={binary.build}"])
+    command += [f"--build={binary.build}", f"--hook-changes={_ADD_INPUTS}"]
+    command = around.wrap(command)
 
     def follow(line: str) -> None:
         if line.startswith(("   dh_", "dh_", "   debian/rules", "dpkg-")):

@@ -1,12 +1,17 @@
 """Debian roots: made once by mmdebstrap, cached under what they were asked to hold.
 
-A root is only ever a read-only layer; see container.py.
+A root is only ever a read-only layer; see container.py. Beside a root that packages
+are built in lies NAME.debs: the very packages that it was made of and apt's lists, as
+apt had verified them. From these it can be made again, the same, without a network and
+after the mirror has moved on.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
+import shlex
+import urllib.parse
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +24,9 @@ from .run import require, run
 from .versions import Suite
 
 # Raise it when the way a root is made changes: it is part of every root's key.
-_FORMAT = "1"
+_FORMAT = "2"
+# The variant of roots that packages are built in; those of tests need not be made again.
+_BUILDS = "buildd"
 # What apt prints when it is the mirror's or the network's fault.
 _UNREACHABLE = re.compile(
     r"Temporary failure resolving|Could not (resolve|connect)|Connection (failed|refused|timed out)"
@@ -45,6 +52,20 @@ class Root:
         """Where the root is in the cache."""
         return paths.roots / f"{self.suite.name}-{self.variant}-{self.key}"
 
+    def kept(self, paths: Paths) -> Path:
+        """Where what it was made of is in the cache: ``archives`` and apt's ``lists``."""
+        return paths.roots / f"{self.path(paths).name}.debs"
+
+
+@dataclass(frozen=True, order=True)
+class Package:
+    """A Debian package that a root was made of, and its .deb."""
+
+    name: str
+    version: str
+    architecture: str
+    file: Path
+
 
 def root(suite: Suite, variant: str, packages: Iterable[str]) -> Root:
     """The root of ``suite`` with ``packages``, in whatever order they are named."""
@@ -65,19 +86,35 @@ def ensure(paths: Paths, wanted: Root, step: log.Step | None = None) -> Path:
     with busy.hold(paths.roots / f"{target.name}.lock", f"the root {target.name}", wait=True):
         if target.is_dir():
             return target
-        partial = target.with_suffix(".partial")
+        partial, kept = target.with_suffix(".partial"), wanted.kept(paths)
+        keeping = kept.with_suffix(".debs.partial")
         remove(partial)
+        remove(keeping)
+        again = kept.is_dir()
+        words = _from_kept(kept) if again else _keeping(keeping) if _is_kept(wanted) else []
         try:
             run(
-                [*namespace(), *_mmdebstrap(wanted, partial)],
+                [*namespace(), *_mmdebstrap(wanted, partial, words)],
                 root=True,
                 on_line=step.progress if step else lambda line: None,
                 env={"SOURCE_DATE_EPOCH": "0", "DEBIAN_FRONTEND": "noninteractive"},
             )
         except BuildError as error:
             raise explained(error, target.name) from error
+        if keeping.is_dir():
+            run(["mv", "-T", keeping, kept], root=True)
         run(["mv", "-T", partial, target], root=True)
     return target
+
+
+def packages(kept: Path) -> tuple[Package, ...]:
+    """What the root that has ``kept`` (see `Root.kept`) was made of, by name."""
+    found = []
+    for file in (kept / "archives").glob("*.deb"):
+        # apt writes the colon of an epoch as %3a.
+        name, version, architecture = urllib.parse.unquote(file.stem).split("_")
+        found.append(Package(name, version, architecture, file))
+    return tuple(sorted(found))
 
 
 def installed(path: Path) -> dict[str, str]:
@@ -105,8 +142,34 @@ def explained(error: BuildError, name: str) -> AirflowDebError:
     )
 
 
-def _mmdebstrap(wanted: Root, target: Path) -> list[str]:
-    words = ["mmdebstrap", "--mode=root", f"--variant={wanted.variant}"]
+def _is_kept(wanted: Root) -> bool:
+    return wanted.variant == _BUILDS
+
+
+def _keeping(kept: Path) -> list[str]:
+    """The options with which mmdebstrap leaves what it used in ``kept``."""
+    where = shlex.quote(str(kept))
+    copy = (
+        f"mkdir -p {where}/lists {where}/archives"
+        f' && cp "$1"/var/lib/apt/lists/*_InRelease "$1"/var/lib/apt/lists/*_Packages {where}/lists'
+        f' && cp "$1"/var/cache/apt/archives/*.deb {where}/archives && chmod -R a+rX {where}'
+    )
+    return ["--skip=essential/unlink", f"--customize-hook={copy}"]
+
+
+def _from_kept(kept: Path) -> list[str]:
+    """The options with which mmdebstrap asks no mirror: apt finds all in ``kept`` (pure)."""
+    where = shlex.quote(str(kept))
+    copy = (
+        'mkdir -p "$1"/var/cache/apt/archives'
+        f' && cp {where}/lists/* "$1"/var/lib/apt/lists'
+        f' && cp {where}/archives/* "$1"/var/cache/apt/archives'
+    )
+    return ["--skip=update", f"--setup-hook={copy}"]
+
+
+def _mmdebstrap(wanted: Root, target: Path, options: Iterable[str]) -> list[str]:
+    words = ["mmdebstrap", "--mode=root", f"--variant={wanted.variant}", *options]
     words += [f"--include={','.join(wanted.packages)}"] if wanted.packages else []
     # mmdebstrap copies the host's name into the root: what is built there must
     # not know on which machine.
