@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -90,6 +91,30 @@ def fetch(
         Download(missing, paths, plan.locks, source, step).run()
     except NetworkError as error:
         raise _explained(error, plan, paths, source) from error
+
+
+def ahead(plan: FetchPlan, paths: Paths, source: index.Index | None = None) -> Callable[[], None]:
+    """Begin `fetch` in the background; the function returned waits for its end.
+
+    That raises what `fetch` raises. Nothing waits for it when the builder ends before.
+    """
+    errors: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            fetch(plan, paths, source=source)
+        except BaseException as error:  # Whoever waits raises it.
+            errors.append(error)
+
+    thread = threading.Thread(target=work, name="fetch", daemon=True)
+    thread.start()
+
+    def wait() -> None:
+        thread.join()
+        if errors:
+            raise errors[0]
+
+    return wait
 
 
 def _explained(

@@ -119,9 +119,14 @@ def _deb(
     log.info(f"airflow-deb: building {names} {cell.deb_version} for {cell.suite.name}")
     log.info(f"  {log.where()}")
     check_disk(paths, work)
+    # A root takes the processor, downloads the network.
+    downloads = fetch.ahead(work.fetch, paths) if work.fetch and work.fetch.missing else None
     with log.step("root") as this:
         root = roots.ensure(paths, work.root, this)
         this.result = root.name
+    if downloads is not None:
+        with log.step("download"):
+            downloads()
     built = []
     for binary in work.todo:
         if binary.is_airflow:
@@ -172,7 +177,7 @@ def _wheelhouse(
     recipe = work.recipe
     assert work.fetch is not None
     with log.step("fetch", timings) as this:
-        fetch.fetch(work.fetch, paths, this)
+        fetch.fetch(fetch.plan(work.fetch.locks, paths), paths, this)
         this.result = str(work.fetch)
     with log.step("wheels", timings) as this:
         builder = wheels.Builder(paths, spec.layers[0], recipe.tools, work.uv, around)

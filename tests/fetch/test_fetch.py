@@ -62,6 +62,24 @@ def test_what_is_missing_is_downloaded_once(
     assert fake.requests == []
 
 
+def test_what_is_fetched_ahead_is_there_after_the_wait(
+    fake: FakeIndex, index: Index, paths: Paths
+) -> None:
+    file = fake.add("a", "1", BIG)
+    fetch.ahead(fetch.plan([lock_of(file)], paths), paths, index)()
+    assert _path(file, paths).read_bytes() == BIG
+
+
+def test_what_goes_wrong_ahead_is_raised_by_the_wait(
+    fake: FakeIndex, index: Index, paths: Paths
+) -> None:
+    file = fake.add("a", "1", BIG)
+    fake.faults["/simple/a/"] = [503] * 50
+    wait = fetch.ahead(fetch.plan([lock_of(file)], paths), paths, index)
+    with pytest.raises(NetworkError, match="0 of 1 files are cached"):
+        wait()
+
+
 def test_a_plan_touches_nothing(fake: FakeIndex, paths: Paths) -> None:
     fetch.plan([lock_of(fake.add("a", "1", BIG))], paths)
     assert fake.requests == []
