@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from .container import Bind, Spec
 from .errors import BuildError, VerifyError
 from .paths import Paths
 from .stage import Recipe, write
-from .wheels import Wheel, gather
+from .wheels import Wheel, gather, link
 
 # The source tree was written by whoever started the builder, with their umask.
 _BUILD = """
@@ -145,12 +144,13 @@ def lint(spec: Spec) -> str:
 
 
 def publish(artifacts: Sequence[Path], target: Path) -> list[Path]:
-    """Copy ``artifacts`` to ``target``; each appears there whole."""
+    """Hard-link (or copy) ``artifacts`` into ``target``; each appears there whole."""
     target.mkdir(parents=True, exist_ok=True)
     published = []
     for artifact in artifacts:
         partial = target / f".{artifact.name}.partial"
-        shutil.copyfile(artifact, partial)
+        partial.unlink(missing_ok=True)
+        link(artifact, partial)
         published.append(partial.replace(target / artifact.name))
     return published
 

@@ -180,11 +180,18 @@ def gather(directory: Path, files: Iterable[tuple[Path, str]]) -> None:
     """Hard-link (or copy) each file into ``directory`` under its name."""
     directory.mkdir(parents=True)
     for source, name in files:
-        target = directory / name
-        try:
-            target.hardlink_to(source)
-        except OSError:
-            shutil.copyfile(source, target)
+        link(source, directory / name)
+
+
+def link(source: Path, target: Path) -> None:
+    """Make ``target`` a hard link to ``source``; a copy where that cannot be.
+
+    It cannot on another disk, nor for a user who does not own the file.
+    """
+    try:
+        target.hardlink_to(source)
+    except OSError:
+        shutil.copyfile(source, target)
 
 
 def likely_package(text: str) -> str:
