@@ -2,7 +2,7 @@
 # `make help` lists them; settings are given as KEY=value behind the target.
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
-export VERSION SUITE PACKAGE NAME CONSTRAINTS RESOLVER FORMAT MIRROR COMPRESS DRY_RUN FAST KEEP NO_WAIT SHELL_ON_FAIL
+export VERSION SUITE PACKAGE NAME CONSTRAINTS RESOLVER FORMAT MIRROR COMPRESS DRY_RUN FAST KEEP NO_WAIT SHELL_ON_FAIL ROWS ROUNDS
 
 # The cell that `make test` builds and tests.
 test test-build test-package test-host test-cell bench: export VERSION := $(or $(VERSION),2.1.0)
@@ -77,7 +77,7 @@ test-cell: ## tests of one cell: VERSION= [SUITE=]
 test-modern: override export VERSION := 3.3.2
 test-modern: override export SUITE := trixie
 test-modern: override export FAST := 1
-test-modern: ## the newest cell, built without compression and lintian, through its ring
+test-modern: ## the newest cell, built with FAST=1, through its ring
 	@$(BUILDER) deb
 	@$(PYTEST) tests/cell
 
@@ -86,7 +86,7 @@ test-all: ## make test, make deb and make test-cell for every cell, make test-up
 	@$(BUILDER) --tests tests.all_cells
 
 .PHONY: bench
-bench: ## measure beside what we compare ourselves with; needs the built packages
+bench: ## measure beside what we compare ourselves with: [VERSION= SUITE= ROWS= ROUNDS=]; needs the built packages
 	@$(BUILDER) --tests tests.bench
 
 .PHONY: clean

@@ -15,10 +15,11 @@ Settings, as KEY=value behind the target:
                  in /usr/lib/airflow-2.11, to be installed beside others
   PACKAGE        airflow or airflow-instances, to build only one of the two
   DRY_RUN=1      print the plan and do nothing
-  FAST=1         no compression and no lintian (for development)
+  FAST=1         hardly any compression and no lintian (for development)
   COMPRESS       best, or method:level such as xz:6; without it the suite's
   KEEP=1         keep the build's directory, which `make shell` opens
   SHELL_ON_FAIL=1  open a shell in the container when the build fails
+  ROWS, ROUNDS   for bench: what to measure, and how often our own builds (3)
   NO_WAIT=1      fail when somebody else is building the same package
   MIRROR         the Debian mirror to make roots from; without it mmdebstrap's default
   CONSTRAINTS    for lock: Airflow's constraints, a file, a URL, or none

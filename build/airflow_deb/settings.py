@@ -16,6 +16,9 @@ from .versions import Suite
 
 _FLAGS = {"": False, "0": False, "no": False, "1": True, "yes": True}
 _BEST = {"xz": "xz:9", "zstd": "zstd:19", "none": "none:0"}
+# The lightest costs less than what it saves: a package is written twice and hashed six
+# times. xz has none that is light.
+_FAST = {"xz": "none:0", "zstd": "zstd:1", "none": "none:0"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,10 +41,11 @@ class Settings:
     wait: bool = True
 
     def compression(self, suite: Suite) -> tuple[str, int]:
-        """Method and level to pack with: the suite's, none for FAST, or COMPRESS's."""
-        text = "none:0" if self.fast else self.compress or suite.compression
+        """Method and level to pack with: the suite's, hardly any for FAST, or COMPRESS's."""
+        usual = suite.compression.split(":")[0]
+        text = _FAST[usual] if self.fast else self.compress or suite.compression
         if text == "best":
-            text = _BEST[suite.compression.split(":")[0]]
+            text = _BEST[usual]
         method, _, level = text.partition(":")
         if method not in _BEST or not level.isdigit():
             raise UsageError(f"COMPRESS={text!r} is not known", hint="write best, xz:6 or zstd:10")

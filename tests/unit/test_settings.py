@@ -36,6 +36,11 @@ def test_compression(environ: dict[str, str], expected: tuple[str, int]) -> None
     assert settings.read(environ).compression(MATRIX.suites["bullseye"]) == expected
 
 
+def test_fast_compresses_where_that_costs_nothing() -> None:
+    found = settings.read({"FAST": "1"})
+    assert found.compression(MATRIX.suites["trixie"]) == ("zstd", 1)
+
+
 def test_what_bullseye_cannot_read_is_refused() -> None:
     with pytest.raises(UsageError, match="zstd"):
         settings.read({"COMPRESS": "zstd:3"}).compression(MATRIX.suites["bullseye"])
