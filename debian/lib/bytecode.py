@@ -7,14 +7,16 @@ package. It carries the path of the installed file, not of the build.
 marshal writes an object that is referred to from elsewhere differently from
 one that is not, so that what a process compiled before leaves traces in what
 it compiles next. To give the same bytes on any number of processors, each
-directory is compiled, in sorted order, by a child forked for it alone from
-the same unchanging parent. PYTHONHASHSEED must be fixed (0), since sets in
-constants are written in hash order.
+batch of directories, the same in every build, is compiled in sorted order by a
+child forked for it alone from the same unchanging parent. A batch has a few
+hundred modules: a fork takes as long as compiling a few. PYTHONHASHSEED must be
+fixed (0), since sets in constants are written in hash order.
 """
 
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import py_compile
 import sys
@@ -24,15 +26,22 @@ from collections import defaultdict
 from pathlib import Path
 
 _MODE = py_compile.PycInvalidationMode.UNCHECKED_HASH
+# The modules of a batch, or more by what its last directory has.
+_ENOUGH = 200
 
 
 def batches(root: Path) -> list[list[Path]]:
-    """The modules by directory, in a fixed order."""
+    """The modules in batches of whole directories, in a fixed order."""
     found: dict[Path, list[Path]] = defaultdict(list)
     for path in root.rglob("*.py"):
         if path.is_file() and not path.is_symlink():
             found[path.parent].append(path)
-    return [sorted(found[directory]) for directory in sorted(found)]
+    result: list[list[Path]] = [[]]
+    for directory in sorted(found):
+        if len(result[-1]) >= _ENOUGH:
+            result.append([])
+        result[-1] += sorted(found[directory])
+    return result
 
 
 def compile_batch(batch: list[Path], tree: Path, prefix: Path) -> list[str]:
@@ -58,6 +67,8 @@ def fork(batch: list[Path], tree: Path, prefix: Path) -> tuple[int, int]:
         os.close(send)
         return child, receive
     status = 1
+    # A batch ends before there is anything worth collecting.
+    gc.disable()
     try:
         os.write(send, "\n".join(compile_batch(batch, tree, prefix)).encode())
         status = 0
