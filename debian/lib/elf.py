@@ -11,7 +11,7 @@ import struct
 from dataclasses import dataclass
 from pathlib import Path
 
-_LOAD, _DYNAMIC = 1, 2
+_LOAD, _DYNAMIC, _INTERP = 1, 2, 3
 _NULL, _NEEDED, _STRTAB, _SONAME, _RPATH, _RUNPATH = 0, 1, 5, 14, 15, 29
 _HEADER = struct.Struct("<16xHHIQQQIHHHHHH")
 _SEGMENT = struct.Struct("<IIQQQQQQ")
@@ -104,6 +104,11 @@ def image(data: bytes) -> Image:
             seg.align <= 1 or seg.offset % seg.align == seg.address % seg.align for seg in loads
         ),
     )
+
+
+def is_program(data: bytes) -> bool:
+    """Whether the kernel can start it: it names its loader, which a library does not."""
+    return any(segment.kind == _INTERP for segment in segments(data)[2])
 
 
 def dynamic_section(data: bytes) -> Segment:

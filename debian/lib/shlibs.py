@@ -3,9 +3,10 @@
 Many wheels bring private copies of libraries. Which library a module gets at
 run time depends on whose module it is: the private krb5 of one distribution
 must satisfy that distribution alone, while for all others the same name means
-the system's library, which then has to be in Depends. So dpkg-shlibdeps runs
-once per distribution with private libraries, told about those and no others,
-and once for all the rest. dpkg-gencontrol merges what the runs say.
+the system's library, which then has to be in Depends. So each run of
+dpkg-shlibdeps is about one distribution with private libraries, and told about
+those and no others, or about those that have none. dpkg-gencontrol merges what
+the runs say; so the long ones are split, to fill all processors.
 
 A library that is neither private nor in the build root is an error: it would
 be a dependency that nobody declares.
@@ -23,6 +24,11 @@ from pathlib import Path
 import elf
 from dists import Distribution, distributions
 
+# As many files as a run takes: it has to read the system libraries' symbols once more.
+_MOST = 200
+# Where the objdump for libraries is.
+_SLIM = Path(__file__).resolve().parent / "slim"
+
 
 @dataclass
 class Group:
@@ -31,6 +37,7 @@ class Group:
     name: str
     private: list[Path] = field(default_factory=list)
     modules: list[Path] = field(default_factory=list)
+    programs: list[Path] = field(default_factory=list)
     needed: dict[str, Path] = field(default_factory=dict)
     provided: set[str] = field(default_factory=set)
 
@@ -46,7 +53,7 @@ def scan(dist: Distribution) -> Group:
         if not elf.supported(data):
             raise SystemExit(f"shlibs: {path}: of another architecture; prune it")
         soname = elf.soname(data)
-        group.modules.append(path)
+        (group.programs if elf.is_program(data) else group.modules).append(path)
         group.needed.update(dict.fromkeys(elf.needed(data), path))
         # What others may link to: by SONAME or, failing that, by file name.
         group.provided |= {path.name} | ({soname} if soname else set())
@@ -82,14 +89,34 @@ def check(groups: list[Group]) -> None:
         raise SystemExit("\n".join(errors))
 
 
-def shlibdeps(group: Group) -> list[str]:
-    """The dependencies of a group's modules, by dpkg-shlibdeps."""
+@dataclass(frozen=True)
+class Run:
+    """One run of dpkg-shlibdeps, over some of a group's files, all libraries or programs."""
+
+    group: Group
+    files: list[Path]
+    slim: bool
+
+
+def runs(groups: list[Group]) -> list[Run]:
+    """What dpkg-shlibdeps is to be run for, the longest first."""
+    found = []
+    for group in groups:
+        for files, slim in ((group.modules, True), (group.programs, False)):
+            found += [Run(group, files[i : i + _MOST], slim) for i in range(0, len(files), _MOST)]
+    return sorted(found, key=lambda run: -sum(path.stat().st_size for path in run.files))
+
+
+def shlibdeps(run: Run) -> list[str]:
+    """The dependencies of a run's files, by dpkg-shlibdeps."""
+    path = os.environ["PATH"]
     result = subprocess.run(
         # --warnings=0: extension modules leave symbols to the interpreter and
         # link more than they use; neither is ours to mend.
         ["dpkg-shlibdeps", "-O", "--warnings=0"]
-        + [f"-l{directory}" for directory in group.private]
-        + [f"-e{module}" for module in group.modules],
+        + [f"-l{directory}" for directory in run.group.private]
+        + [f"-e{file}" for file in run.files],
+        env={**os.environ, "PATH": f"{_SLIM}:{path}" if run.slim else path},
         check=True,
         capture_output=True,
         text=True,
@@ -127,27 +154,30 @@ def main() -> None:
     parser.add_argument("substvars", type=Path)
     options = parser.parse_args()
     tree = options.tree.resolve()
-    groups = [group for group in map(scan, distributions(tree)) if group.modules]
+    groups = [g for g in map(scan, distributions(tree)) if g.modules or g.programs]
     check(groups)
     rest = Group("all others")
     for group in groups:
         if not group.private:
             rest.modules += group.modules
+            rest.programs += group.programs
     groups = [rest, *(group for group in groups if group.private)]
-    depends: set[str] = set()
+    depends: dict[str, set[str]] = {group.name: set() for group in groups}
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-        for group, found in zip(groups, pool.map(shlibdeps, groups)):
-            private = ", ".join(str(directory.relative_to(tree)) for directory in group.private)
-            print(
-                f"  {group.name}: {', '.join(found)}"
-                + (f" (private: {private})" if private else "")
-            )
-            depends.update(found)
+        todo = runs(groups)
+        for run, found in zip(todo, pool.map(shlibdeps, todo)):
+            depends[run.group.name].update(found)
+    for group in groups:
+        private = ", ".join(str(directory.relative_to(tree)) for directory in group.private)
+        print(
+            f"  {group.name}: {', '.join(sorted(depends[group.name]))}"
+            + (f" (private: {private})" if private else "")
+        )
     lines = []
     if options.substvars.exists():
         lines = options.substvars.read_text(encoding="utf-8").splitlines()
     lines = [line for line in lines if not line.startswith("shlibs:Depends=")]
-    lines.append(f"shlibs:Depends={', '.join(sorted(depends))}")
+    lines.append(f"shlibs:Depends={', '.join(sorted(set().union(*depends.values())))}")
     options.substvars.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
