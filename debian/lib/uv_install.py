@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -26,8 +25,7 @@ def main() -> None:
     options = parser.parse_args()
 
     tree = Path(sys.prefix)
-    # Beside the tree, so that files are hard-linked from it and not copied;
-    # gone afterwards, so that each file of the tree is its own again.
+    # Beside the tree, so that files are hard-linked from it and not copied.
     cache = Path("debian/.debhelper/uv-cache").resolve()
     try:
         subprocess.run(
@@ -45,8 +43,9 @@ def main() -> None:
         )  # fmt: skip
     except subprocess.CalledProcessError as error:
         sys.exit(f"uv_install: uv could not install {options.requirements} (see above): {error}")
-    finally:
-        shutil.rmtree(cache, ignore_errors=True)
+    # Gone before the package is packed, so that each file of the tree is its own again; a
+    # hundred thousand names take a while, and nobody needs to wait for that.
+    subprocess.Popen(["rm", "-rf", str(cache)])
     # uv's lock against a second uv, of no use in a package.
     (tree / ".lock").unlink(missing_ok=True)
 
