@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import os
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,7 +68,7 @@ def main() -> None:
     parser.add_argument("tree", type=Path)
     tree = parser.parse_args().tree.resolve()
     dists = distributions(tree)
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+    with ProcessPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         updates = list(pool.map(update, dists))
     for dist, result in zip(dists, updates):
         # Scripts and compiled modules are ours to change; anything else was

@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import os
 import subprocess
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import elf
@@ -61,8 +61,8 @@ def main() -> None:
     parser.add_argument("tree", type=Path)
     tree = parser.parse_args().tree
     files = find(tree)
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-        results = list(pool.map(strip, files))
+    with ProcessPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        results = list(pool.map(strip, files, chunksize=10))
     for path, (_, reason) in zip(files, results):
         if reason:
             print(f"  left as it is: {path.relative_to(tree)}: {reason}")
