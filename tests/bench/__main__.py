@@ -74,8 +74,7 @@ def build() -> list[Row]:
             if name == "release":
                 rows.append(table.below("nothing changed", [bench.deb()[0] for _ in range(5)], 2))
                 rows.append(table.smaller(".deb, release", _size(bench), it.size, 1.0))
-                ground = installed.ground(places, bench.cell, _deb(bench), bench.paths.dist / "on")
-                rows += _installed(ground, house)
+                rows += _installed(bench, house)
         rows.append(_one_pin(bench))
         bench.forget()
         bench.deb(COMPRESS="best")
@@ -91,8 +90,11 @@ def _size(bench: builds.Bench) -> int:
     return _deb(bench).stat().st_size
 
 
-def _installed(ground: installed.Ground, house: list[Wheel]) -> list[Row]:
+def _installed(bench: builds.Bench, house: list[Wheel]) -> list[Row]:
     """apt against tar, and airflow's start against that from plain environments."""
+    here = bench.paths.run(f"bench/{bench.cell.name}-on")
+    container.remove(here)
+    ground = installed.ground(bench.paths, bench.cell, _deb(bench), here)
     apt, tar = installed.install(ground, rounds())
     rows = [table.ratio("apt install of the .deb, against tar", apt, tar, 2.0)]
     known = expected.load(_HERE.parent / "host", cell().version.name)
@@ -100,6 +102,7 @@ def _installed(ground: installed.Ground, house: list[Wheel]) -> list[Row]:
         for against, most in (("plain", 0.6), ("compiled", 1.0)):
             work = f"airflow {command}, against a venv, {against}"
             rows.append(table.ratio(work, taken["package"], taken[against], most))
+    container.remove(here)
     return rows
 
 

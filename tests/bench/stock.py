@@ -45,6 +45,7 @@ _RULES = """\
 #!/usr/bin/make -f
 export DH_VIRTUALENV_INSTALL_ROOT := /usr/lib
 TREE = debian/airflow/usr/lib/airflow
+PRIVATE = '(' -name '*.libs' -o -name pyarrow ')'
 %:
 	dh $@ --with python-virtualenv
 override_dh_virtualenv:
@@ -55,8 +56,7 @@ override_dh_dwz:
 override_dh_makeshlibs:
 override_dh_shlibdeps:
 	dh_shlibdeps -Xmysql/vendor -Xteradatasql \\
-		$$(find $(CURDIR)/$(TREE) -name '*.libs' -type d -printf ' -l%p') \\
-		$$(find $(CURDIR)/$(TREE) -name pyarrow -type d -printf ' -l%p') \\
+		-l$$(find $(CURDIR)/$(TREE) -type d $(PRIVATE) -printf '%p:') \\
 		-- --ignore-missing-info
 """
 _CHANGELOG = """\
