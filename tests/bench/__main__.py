@@ -1,57 +1,232 @@
 """`make bench`: each figure beside that of what it is compared with, in one run.
 
-clean_logs against find on a million files, on this machine; `airflow-instance check`
-against Airflow's own checks, on a booted machine with the built packages and a
-running instance. Exit status 1 when one of them is not as fast as it has to be.
+Prints a table, which is also written to dist/benchmarks.md. Exit status 1 when something is
+not as fast, or as small, as it has to be. ROWS chooses: some of the names of `ROWS` below;
+ROUNDS says how often our own builds are run (3), of which the median counts. What they are
+compared with takes a quarter of an hour, and is run once.
 """
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 import sys
+import sysconfig
+from collections.abc import Callable
 from pathlib import Path
 
 from tests import artifact, expected
+from tests.bench import builds, installed, resolving, stock, table
+from tests.bench.table import Row
 from tests.host import scenarios  # noqa: F401 - registers the layers
 from tests.host.instances import Host
 from tests.host.lab import Lab
 from tests.host.registry import wanted
 
-from airflow_deb import log, paths
-from airflow_deb.errors import AirflowDebError
+from airflow_deb import container, log, paths, settings, versions
+from airflow_deb.errors import AirflowDebError, UsageError
+from airflow_deb.versions import Cell
+from airflow_deb.wheels import Wheel
 
 _HERE = Path(__file__).resolve().parent
+_UV = Path(sysconfig.get_path("scripts")) / "uv"
+# An sdist without C in it, whose wheel is built in a second.
+_SMALL = "termcolor"
+# What is resolved: pip-compile does not come to its end on the whole input of this one.
+_RESOLVED = "2.11.2"
 
 
-def check() -> int:
-    """Boot a machine with an instance, and run check.py there."""
+def rounds() -> int:
+    """How often our own builds are run."""
+    return int(os.environ.get("ROUNDS") or "3")
+
+
+def cell() -> Cell:
+    """The cell that is measured."""
+    given = settings.read()
+    return versions.load(paths.default().versions_sh).cell(given.version, given.suite)
+
+
+def build() -> list[Row]:
+    """Releases, FAST=1, nothing to do, one pin; sizes; starting and installing."""
+    places = paths.default()
+    with builds.bench(places, cell()) as bench:
+        bench.deb(FAST="1")  # Root, downloads and wheels are there from here on.
+        house = bench.house(_UV)
+        log.info("bench: the stock build")
+        here = places.run(f"bench/{bench.cell.name}-stock")
+        try:
+            it = stock.build(places, bench.recipe(), bench.root(), house, here)
+        finally:
+            container.remove(here)
+        rows = []
+        for name, wanted_times, given in (("release", 3, {}), ("FAST=1", 10, {"FAST": "1"})):
+            whole, parts = [], []
+            for _ in range(rounds()):
+                bench.forget()
+                seconds, _ = bench.deb(None, **given)
+                whole.append(seconds)
+                parts.append(seconds - bench.record().seconds.get("verify", 0))
+                log.info(f"bench: {name}: {log.duration(seconds)}")
+            rows.append(table.shorter(f"{name}, lintian aside", parts, [it.seconds], wanted_times))
+            rows.append(table.shorter(f"{name}, whole make deb", whole, [it.seconds], wanted_times))
+            if name == "release":
+                rows.append(table.below("nothing changed", [bench.deb()[0] for _ in range(5)], 2))
+                rows.append(table.smaller(".deb, release", _size(bench), it.size, 1.0))
+                rows += _installed(bench, house)
+        rows.append(_one_pin(bench))
+        bench.forget()
+        bench.deb(COMPRESS="best")
+        rows.append(table.smaller(".deb, COMPRESS=best", _size(bench), it.size, 0.9))
+    return rows
+
+
+def _deb(bench: builds.Bench) -> Path:
+    return bench.paths.dist / bench.cell.suite.name / bench.record().package
+
+
+def _size(bench: builds.Bench) -> int:
+    return _deb(bench).stat().st_size
+
+
+def _installed(bench: builds.Bench, house: list[Wheel]) -> list[Row]:
+    """apt against tar, and airflow's start against that from plain environments."""
+    here = bench.paths.run(f"bench/{bench.cell.name}-on")
+    container.remove(here)
+    ground = installed.ground(bench.paths, bench.cell, _deb(bench), here)
+    apt, tar = installed.install(ground, rounds())
+    rows = [table.ratio("apt install of the .deb, against tar", apt, tar, 2.0)]
+    known = expected.load(_HERE.parent / "host", cell().version.name)
+    for command, taken in installed.start(ground, house, " ".join(known["migrate"])).items():
+        for against, most in (("plain", 0.6), ("compiled", 1.0)):
+            work = f"airflow {command}, against a venv, {against}"
+            rows.append(table.ratio(work, taken["package"], taken[against], most))
+    container.remove(here)
+    return rows
+
+
+def _one_pin(bench: builds.Bench) -> Row:
+    """Another file for one sdist: only its wheel is built."""
+    added = builds.repacked(bench, _SMALL)
+    try:
+        seconds, said = bench.deb(FAST="1")
+    finally:
+        added.unlink()
+    (found,) = (line for line in said.splitlines() if line.startswith("  wheels: "))
+    one = ", 1 built now," in found
+    return Row(
+        "one pin changed, FAST=1", log.duration(seconds), "–", found.partition(", ")[2],
+        "1 built now", one,
+    )  # fmt: skip
+
+
+def cold() -> list[Row]:
+    """From an empty cache, root included, against pip."""
+    places = paths.default()
+    with builds.bench(places, cell()) as bench:
+        theirs = builds.pip(bench, places.run(f"bench/{bench.cell.name}-pip"))
+        empty = places.run(f"bench/{bench.cell.name}-cache")
+        container.remove(empty)
+        empty.mkdir(parents=True)
+        try:
+            ours, _ = bench.deb(empty, FAST="1")
+        finally:
+            container.remove(empty)
+    return [table.ratio("cold, FAST=1, root included, against pip", [ours], [theirs], 1.5)]
+
+
+def lock() -> list[Row]:
+    """uv against pip-compile on the input of the version that has most to choose."""
+    places = paths.default()
+    known = versions.load(places.versions_sh).cell(_RESOLVED)
+    with builds.bench(places, known) as bench:
+        ours = resolving.seconds(bench)
+        assert ours is not None
+        log.info(f"bench: lock with uv: {log.duration(ours)}")
+        theirs = resolving.seconds(bench, 5 * ours + 1, RESOLVER="pip-tools")
+    work = f"lock of {known.name}, against pip-compile"
+    if theirs is None:
+        ended = f"not done after {log.duration(5 * ours)}"
+        return [Row(work, log.duration(ours), ended, "> 5.0 × faster", "≥ 5 ×", True)]
+    return [table.shorter(work, [ours], [theirs], 5)]
+
+
+def hosts() -> list[Row]:
+    """airflow-instance check against Airflow's own; apply and ls of a hundred instances."""
     found, places = artifact.find(), paths.default()
     known = expected.load(_HERE.parent / "host", found.cell.version.name)
     lab = Lab(found, places, known, name="bench")
     try:
         lab.start(wanted(["pair"]))
-        host = Host(lab, lab.machine("check", lab.result("pair")))
+        layers = lab.result("pair")
+        host = Host(lab, lab.machine("many", layers), tuned=False)
+        host.machine.write("/opt/many.py", (_HERE / "many.py").read_text(encoding="utf-8"))
+        done = host.machine.call(["python3", "/opt/many.py"], timeout=1200)
+        taken = json.loads(done.stdout)
+        rows = [
+            table.ratio("apply, no change, 100 against 1", taken["many"], taken["one"], 100),
+            table.below("apply, no change, 100 instances", taken["many"], 5),
+            table.below("ls, 100 instances", taken["ls"], 0.5),
+        ]
+        lab.retire(host.machine)
+        host = Host(lab, lab.machine("check", layers))
         team = host.create("analytics")
         team.tool("start")
         host.machine.write("/opt/check.py", (_HERE / "check.py").read_text(encoding="utf-8"))
         done = host.machine.call(["python3", "/opt/check.py", "analytics"], check=False)
         print(done.stdout + done.stderr, end="", flush=True)
-        return done.status
+        *_, last = done.stdout.splitlines()
+        rows.append(
+            Row("airflow-instance check, CPU", "–", "db check + jobs check", last, "≥ 20 ×",
+                done.status == 0)
+        )  # fmt: skip
+        return rows
     finally:
         lab.close()
 
 
+def clean_logs() -> list[Row]:
+    """clean_logs against find on a million files."""
+    done = subprocess.run(
+        [sys.executable, str(_HERE / "clean_logs.py")], capture_output=True, text=True, check=False
+    )
+    print(done.stdout + done.stderr, end="", flush=True)
+    shapes = [line.split() for line in done.stdout.splitlines() if " clean_logs " in line]
+    return [
+        Row(
+            f"clean_logs, {' '.join(words[:3])} files", f"{words[-3]} s CPU, {words[-1]} MB",
+            "find -delete", f"{words[-2]} ×", "≤ 1.2 ×, ≤ 50 MB", done.returncode == 0,
+        )
+        for words in shapes
+    ]  # fmt: skip
+
+
+ROWS: dict[str, Callable[[], list[Row]]] = {
+    "clean_logs": clean_logs,
+    "hosts": hosts,
+    "build": build,
+    "cold": cold,
+    "lock": lock,
+}
+
+
 def main() -> int:
+    chosen = os.environ.get("ROWS", "").split() or list(ROWS)
     try:
-        print("airflow-instance check, on a booted machine:", flush=True)
-        statuses = [check()]
+        if unknown := sorted(set(chosen) - ROWS.keys()):
+            raise UsageError(f"ROWS={unknown[0]!r} is not known", hint=f"write {', '.join(ROWS)}")
+        rows = [row for name in chosen for row in ROWS[name]()]
     except AirflowDebError as error:
+        log.info(error.detail)
         log.info(f"airflow-deb: error: {error}")
         return error.status
-    print("clean_logs, on a million files:", flush=True)
-    command = [sys.executable, str(_HERE / "clean_logs.py")]
-    statuses.append(subprocess.run(command, check=False).returncode)
-    return max(statuses)
+    command = f"make bench VERSION={cell().version.name} SUITE={cell().suite.name}"
+    text = table.markdown(rows, command)
+    where = paths.default().dist / "benchmarks.md"
+    paths.write_text(where, text)
+    print(text)
+    return 0 if all(row.good for row in rows) else 1
 
 
 sys.exit(main())
