@@ -7,9 +7,9 @@ virtualenv with its locked Python tools, both only when they are missing, and
 then executes ``python -m airflow_deb COMMAND …`` in that virtualenv; with
 ``--tests``, ``python -m COMMAND …`` with pytest, ruff and mypy beside it. The
 command ``tools`` ends when the machine is ready; ``matrix``, ``serve``, ``verify`` and
-``audit`` only look, and need the virtualenv alone; those that change the repository need what it is made
-with, and not root. What is said here goes to stderr, so that stdout is the command's
-own.
+``audit`` only look, and need the virtualenv alone; those that change the repository
+need what it is made with, and not root. What is said here goes to stderr, so that
+stdout is the command's own.
 
 Standard library only: it is what runs on a machine where nothing of ours is.
 """
@@ -42,12 +42,6 @@ PROGRAMS = {
     "gpgv": "gpgv",
     "gpgconf": "gpgconf",
 }
-TEST_PROGRAMS = {
-    "shellcheck": "shellcheck",
-    "puppet-lint": "puppet-lint",
-    "ansible-lint": "ansible-lint",
-    "ansible-playbook": "ansible-core",
-}
 REPOSITORY_PROGRAMS = {
     "aptly": "aptly",
     "gpg": "gpg",
@@ -55,8 +49,16 @@ REPOSITORY_PROGRAMS = {
     "gpgconf": "gpgconf",
     "setpriv": "util-linux",
 }
-# The ring that tests the repository builds packages on this machine, small ones.
-REPOSITORY_RING, RING_PROGRAMS = "tests/repo", {"dpkg-buildpackage": "dpkg-dev"}
+# What a ring of tests calls on this machine beside. That of the repository builds packages.
+RING_PROGRAMS = {
+    "tests/lint": {
+        "shellcheck": "shellcheck",
+        "puppet-lint": "puppet-lint",
+        "ansible-lint": "ansible-lint",
+        "ansible-playbook": "ansible-core",
+    },
+    "tests/repo": {**REPOSITORY_PROGRAMS, "dpkg-buildpackage": "dpkg-dev"},
+}
 COMMAND_PROGRAMS = {
     "reproduce": {"disorderfs": "disorderfs", "diffoscope": "diffoscope-minimal"},
 }
@@ -70,10 +72,9 @@ def programs(arguments: list[str]) -> dict[str, str]:
     if arguments in REPOSITORY:
         return REPOSITORY_PROGRAMS
     found = {**PROGRAMS, **COMMAND_PROGRAMS.get(arguments[0], {})}
-    if arguments[:1] == ["--tests"]:
-        found.update(TEST_PROGRAMS)
-    if REPOSITORY_RING in arguments:
-        found.update({**REPOSITORY_PROGRAMS, **RING_PROGRAMS})
+    for ring, more in RING_PROGRAMS.items():
+        if any(word in ("tests", ring) or word.startswith(f"{ring}/") for word in arguments):
+            found.update(more)
     return found
 
 

@@ -68,7 +68,9 @@ def test_only_the_repository_needs_aptly() -> None:
     for command in ("repo", "promote", "retract"):
         assert "aptly" in needed(command)
         assert "mmdebstrap" not in needed(command)
-    assert needed("--tests", "pytest", "tests/repo") > {"aptly", "mmdebstrap", "shellcheck"}
+    assert needed("--tests", "pytest", "tests/repo") > {"aptly", "mmdebstrap", "dpkg-dev"}
+    assert needed("--tests", "pytest", "tests/lint/test_lint.py") > {"shellcheck", "ansible-lint"}
+    assert "ansible-lint" not in needed("--tests", "pytest", "tests/unit", "tests/host")
     for other in (("deb",), ("tools",), ("--tests", "pytest", "tests/unit")):
         assert "aptly" not in needed(*other)
         assert "mmdebstrap" in needed(*other)
