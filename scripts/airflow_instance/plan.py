@@ -79,11 +79,13 @@ class Planner:
         found: list[Change] = [c for c in changes if not isinstance(c, (Systemctl, PrunePackages))]
         if DROP_IN in kinds:
             found.append(Systemctl(("daemon-reload",)))
-        # What it has no more is not left running without an owner.
+        # What it has no more is not left running without an owner, nor failed for ever.
         gone = {c.path for c in changes if isinstance(c, Remove)} if daemons else set()
         others = [unit(d.name, name) for d in table().daemons]
         others = [u for u in others if Layout.unit_drop_in(u) in gone]
         found += [Systemctl(("stop", u)) for u in self.host.active(others)]
+        states = self.host.states(others).values()
+        found += [Systemctl(("reset-failed", s.unit)) for s in states if s.active == "failed"]
         units = [unit(d.name, name) for d in daemons if kinds & d.restart_on]
         running = self.host.active(units)
         if running:

@@ -357,5 +357,16 @@ def test_a_daemon_that_is_no_longer_wanted_stops(run: Run, host: FakeHost) -> No
     assert ("stop", worker) in host.told
 
 
+def test_a_daemon_that_is_no_longer_wanted_is_not_failed_for_ever(run: Run, host: FakeHost) -> None:
+    """Nobody can start it any more, and `systemctl --failed` would tell of it."""
+    flags = ("db=postgresql", "airflow_config.core.executor=CeleryExecutor")
+    assert run("set", "a", *flags, "--apply") == 0
+    worker = "airflow-celery-worker@a.service"
+    host.units[worker] = State(worker, active="failed")
+    host.told.clear()
+    assert run("set", "a", "airflow_config.core.executor=LocalExecutor", "--apply") == 0
+    assert [words for words in host.told if worker in words] == [("reset-failed", worker)]
+
+
 def test_plain_text_moves_no_terminal() -> None:
     assert quoting.plain("\033[31mred\033[0m \x07bell\r") == "red bell"
