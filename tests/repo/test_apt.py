@@ -103,9 +103,8 @@ def test_testing_is_for_who_asks_until_it_is_promoted(
     assert command(host) == full(host, first)
 
 
+@pytest.mark.parametrize("suite", ["bookworm"], indirect=True)
 def test_a_named_package_is_installed_beside(host: Host, shop: Workshop, built: Path) -> None:
-    if host.suite.name != "bookworm":
-        return
     take(built, shop, "bookworm", "2.11.2")
     shop.done("repo")
     host.obey(host.serve(shop))
@@ -215,6 +214,7 @@ def unknown(host: Host) -> None:
     assert "Unable to locate package airflow" in host.refusal("install", "airflow")
 
 
+@pytest.mark.parametrize("suite", ["bookworm"], indirect=True)
 @pytest.mark.parametrize("path", [".state/1/catalogue.json", ".state/lock", "../../versions.sh"])
 def test_what_is_not_for_hosts_is_not_served(host: Host, shop: Workshop, path: str) -> None:
     host.serve(shop)
