@@ -28,6 +28,7 @@ with DAG("things", start_date=datetime.datetime(2021, 1, 1), schedule_interval=N
     say = f"echo {RELEASE} $(team-things) >> $AIRFLOW_HOME/things.txt"
     BashOperator(task_id="say", bash_command=say)
 """
+_IMPORT = ("exec", "--program", "python", "other", "--", "-c", "import team_things")
 
 
 @dataclass
@@ -104,7 +105,7 @@ def extra(lab: Lab) -> Seen:
         f"find {one.home}/packages -printf '%U\\n' | sort -u | xargs getent passwd | cut -d: -f1"
     )
     owners = set(machine.shell(script).stdout.split())
-    other = this.host.tool("exec", "other", "python", "-c", "import team_things", check=False)
+    other = this.host.tool(*_IMPORT, check=False)
     again = one.tool("apply", "--detailed-exitcode", check=False)
     (key,) = this.directories(one)
     module = f"{one.home}/packages/{key}/team_things.py"

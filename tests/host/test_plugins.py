@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.host.instances import Host, Instance
-from tests.host.lab import APT, Lab
+from tests.host.lab import APT, PYTHON, Lab
 from tests.host.registry import scenario
 from tests.plugins.build import REAL, Bench, carry
 
@@ -133,7 +133,7 @@ def plugins(lab: Lab) -> dict[str, State]:
     this.note("renewed")
     this.run("renewed", "second")
     # What root's Python leaves beside modules is no reason to stay.
-    this.machine.call([f"{SITE[:-29]}/bin/python", "-O", "-c", "import team_operators.tool"])
+    this.machine.call([PYTHON, "-O", "-c", "import team_operators.tool"])
 
     names = [deb.name.partition("_")[0] for deb in first]
     this.apt("remove", *names)
