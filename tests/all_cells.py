@@ -11,7 +11,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 
 from airflow_deb import log, paths, states, versions
@@ -22,7 +22,10 @@ from airflow_deb.states import State
 # The second Airflow of the tests of two on one host.
 _NAMED = ("deb", "VERSION=2.1.4", "NAME=airflow-2.1.4")
 # What a run of make hands down to the next, and what would choose a single cell.
-_NOT_HANDED_DOWN = ("MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES", "MAKELEVEL", "VERSION", "SUITE", "NAME")
+_NOT_HANDED_DOWN = (
+    *("MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES", "MAKELEVEL"),
+    *("VERSION", "SUITE", "NAME", "SECURITY"),
+)
 
 
 @dataclass(frozen=True)
@@ -47,13 +50,17 @@ class Outcome:
         return self.verdict.startswith("FAILED")
 
 
-def parts(cells: Sequence[State]) -> list[Part]:
-    """All that is to be done, in turn."""
+def parts(cells: Sequence[State], secure: Container[str] = ()) -> list[Part]:
+    """All that is to be done, in turn; ``secure`` names the cells with a security lock."""
     found = [Part("make test", (("test",),))]
     for cell in cells:
+        name = f"{cell.version} {cell.suite}"
         chosen = (f"VERSION={cell.version}", f"SUITE={cell.suite}")
         calls = (("deb", *chosen), ("test-cell", *chosen)) if cell.locked == "yes" else ()
-        found.append(Part(f"{cell.version} {cell.suite}", calls))
+        found.append(Part(name, calls))
+        if name in secure:
+            again = tuple((*call, "SECURITY=1") for call in calls)
+            found.append(Part(f"{name} security", again))
     upgrades = Part("upgrades", (_NAMED, ("test-upgrade",)))
     return [*found, upgrades, Part("offline", (("test-offline", "VERSION=2.1.0"),))]
 
@@ -94,11 +101,17 @@ def main() -> int:
     """Do it all; 1 when something failed."""
     places = paths.default()
     try:
-        cells = states.look(places, versions.load(places.versions_sh), Settings())
+        matrix = versions.load(places.versions_sh)
+        cells = states.look(places, matrix, Settings())
     except AirflowDebError as error:
         print(f"airflow-deb: error: {error}", file=sys.stderr)
         return error.status
-    outcomes = carry_out(parts(cells), _make)
+    secure = {
+        f"{cell.version.name} {cell.suite.name}"
+        for cell in matrix.cells()
+        if (places.requirements / cell.version.name / f"{cell.suite.name}-security.lock").exists()
+    }
+    outcomes = carry_out(parts(cells, secure), _make)
     log.info("\n=== summary")
     for line in summary(outcomes):
         log.info(line)

@@ -76,8 +76,9 @@ def bundle(paths: Paths, matrix: Matrix, settings: Settings) -> Path:
             fetch.fetch(found, paths, this)
             this.result = str(found)
         with tempfile.TemporaryDirectory(dir=_made(paths.cache / "run")) as scratch:
+            # Which files were cached before is not to be seen.
             files = [
-                *_downloads(paths, (*found.cached, *found.missing)),
+                *_downloads(paths, sorted((*found.cached, *found.missing))),
                 *_root(root.kept(paths)),
                 *_checkout(paths.project, source.id, Path(scratch)),
             ]

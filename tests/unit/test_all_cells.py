@@ -17,6 +17,8 @@ ALL = [
     "test",
     "deb VERSION=2.1.0 SUITE=bullseye",
     "test-cell VERSION=2.1.0 SUITE=bullseye",
+    "deb VERSION=2.1.0 SUITE=bullseye SECURITY=1",
+    "test-cell VERSION=2.1.0 SUITE=bullseye SECURITY=1",
     "deb VERSION=3.3.2 SUITE=trixie",
     "test-cell VERSION=3.3.2 SUITE=trixie",
     "deb VERSION=2.1.4 NAME=airflow-2.1.4",
@@ -33,6 +35,7 @@ def called(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
     for name in ("", "-build"):
         lock = (own / f"bullseye{name}.lock").read_text(encoding="utf-8")
         paths.write_text(places.requirements / "3.3.2" / f"trixie{name}.lock", lock)
+    paths.write_text(own / "bullseye-security.lock", lock)
     monkeypatch.setattr(paths, "default", lambda: places)
     monkeypatch.setenv("VERSION", "2.1.0")
     monkeypatch.setenv("MAKEFLAGS", "VERSION=2.1.0")
@@ -73,13 +76,13 @@ def test_a_cell_that_fails_does_not_end_it(
     monkeypatch: pytest.MonkeyPatch, called: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A package that is not built is not tested; all else is."""
-    assert run(monkeypatch, called, ALL[1], ALL[4]) == 1
+    assert run(monkeypatch, called, ALL[1], ALL[6]) == 1
     assert called == [ALL[0], ALL[1], *ALL[3:]]
     said = lines(capsys)
     assert "2.1.0 bullseye 0.0 s FAILED: make deb, status 2" in said
     assert "3.3.2 trixie 0.0 s FAILED: make test-cell, status 2" in said
     cells = versions.load(paths.PROJECT / "versions.sh").cells()
-    assert said[-1] == f"2 of {len(cells) + 3} failed"
+    assert said[-1] == f"2 of {len(cells) + 4} failed"
 
 
 def test_nor_does_make_test(monkeypatch: pytest.MonkeyPatch, called: list[str]) -> None:
