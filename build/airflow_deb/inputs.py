@@ -16,6 +16,7 @@ begins with what it is:
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -56,6 +57,16 @@ def field(
         f" {sha256} {size} {name}\n" for sha256, size, name in sorted(rows, key=lambda r: r[2])
     )
     return f"{FIELD}:\n{''.join(lines)}"
+
+
+def read(buildinfo: str) -> dict[str, tuple[str, int]]:
+    """The sha256 and the bytes of each input, by name, from the text of a .buildinfo.
+
+    None of one that has not got the field.
+    """
+    found = re.search(rf"^{FIELD}:\n((?: .*\n)+)", buildinfo, re.MULTILINE)
+    rows = (line.split(maxsplit=2) for line in (found[1] if found else "").splitlines())
+    return {name: (sha256, int(size)) for sha256, size, name in rows}
 
 
 def _files(tree: Path, prefix: str) -> Iterable[tuple[str, int, str]]:

@@ -13,7 +13,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from . import circumstances, compare, container, log, make, record, roots, run, versions, wheels
+from . import (
+    busy,
+    circumstances,
+    compare,
+    container,
+    inputs,
+    log,
+    make,
+    record,
+    roots,
+    run,
+    versions,
+    wheels,
+)
 from .binary import Binary, chosen
 from .circumstances import Circumstances
 from .compare import Pair
@@ -69,11 +82,15 @@ def reproduce(paths: Paths, settings: Settings, uv: Path) -> None:
         run.require(tool)
     cell = versions.load(paths.versions_sh).cell(settings.version, settings.suite)
     top = paths.run(f"reproduce/{cell.name}")
-    container.remove(top)
-    first, second = twice(paths, settings, uv, top, top / "second/cache")
-    report = record.directory(paths.dist, cell) / f"{cell.name}.difference.txt"
-    judge(first, second, chosen(settings.package, settings.name), report, top / "compared")
-    container.remove(top)
+    with busy.hold(paths.run(f"reproduce-{cell.name}.lock"), f"twice {cell.name}", wait=True):
+        container.remove(top)
+        first, second = twice(paths, settings, uv, top, top / "second/cache")
+        report = record.directory(paths.dist, cell) / f"{cell.name}.difference.txt"
+        binaries = chosen(settings.package, settings.name)
+        judge(first, second, binaries, report, top / "compared")
+        for binary in binaries:
+            published(paths, first, binary)
+        container.remove(top)
 
 
 def judge(
@@ -101,6 +118,40 @@ def judge(
         )
     for line in causes:
         log.info(f"  although {line}")
+
+
+def published(paths: Paths, built: Build, binary: Binary) -> None:
+    """Say that dist/ has the same package as ``built``, when it has one of these inputs.
+
+    Raises AirflowDebError when that has other bytes, and names the inputs that were not
+    the same after all: packages of a root that was made at another time.
+    """
+    found = record.current(
+        record.path(paths.dist, built.recipe.cell, binary), built.recipe.key(binary)
+    )
+    if found is None:
+        return
+    sha256, _ = found.files[found.package]
+    if sha256 == built.sha256(binary):
+        log.info(f"airflow-deb: {binary.name}: and so has the one in {paths.dist.name}/")
+        return
+    directory = record.directory(paths.dist, built.recipe.cell)
+    here, there = (
+        inputs.read(path.read_text(encoding="utf-8"))
+        for path in (directory / _info(found), built.package(binary).with_name(_info(found)))
+    )
+    for name in sorted(here.keys() | there.keys()):
+        if here.get(name) != there.get(name):
+            log.info(f"  {name}: {here.get(name, 'not')} and {there.get(name, 'not')}")
+    raise AirflowDebError(
+        f"{found.package} in {paths.dist.name}/ has another sha256, {sha256}",
+        hint="above is what it was made of that is not the same now; build it again",
+    )
+
+
+def _info(found: Record) -> str:
+    """The name of a package's .buildinfo."""
+    return next(name for name in found.files if name.endswith(".buildinfo"))
 
 
 def twice(paths: Paths, settings: Settings, uv: Path, top: Path, cold: Path) -> tuple[Build, Build]:

@@ -1,9 +1,9 @@
 """`make bench`: each figure beside that of what it is compared with, in one run.
 
-Prints a table, which is also written to dist/benchmarks.md. Exit status 1 when something is
-not as fast, or as small, as it has to be. ROWS chooses: some of the names of `ROWS` below;
-ROUNDS says how often our own builds are run (3), of which the median counts. What they are
-compared with takes a quarter of an hour, and is run once.
+Prints a table row by row, which is also written to dist/benchmarks.md. Exit status 1 when
+something is not as fast, or as small, as it has to be. ROWS chooses: some of the names of
+`ROWS` below; ROUNDS says how often our own builds are run (3), of which the median counts.
+What they are compared with takes a quarter of an hour, and is run once.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import os
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tests import artifact, expected
@@ -48,7 +48,7 @@ def cell() -> Cell:
     return versions.load(paths.default().versions_sh).cell(given.version, given.suite)
 
 
-def build() -> list[Row]:
+def build() -> Iterator[Row]:
     """Releases, FAST=1, nothing to do, one pin; sizes; starting and installing."""
     places = paths.default()
     with builds.bench(places, cell()) as bench:
@@ -60,26 +60,30 @@ def build() -> list[Row]:
             it = stock.build(places, bench.recipe(), bench.root(), house, here)
         finally:
             container.remove(here)
-        rows = []
-        for name, wanted_times, given in (("release", 3, {}), ("FAST=1", 10, {"FAST": "1"})):
-            whole, parts = [], []
-            for _ in range(rounds()):
-                bench.forget()
-                seconds, _ = bench.deb(None, **given)
-                whole.append(seconds)
-                parts.append(seconds - bench.record().seconds.get("verify", 0))
-                log.info(f"bench: {name}: {log.duration(seconds)}")
-            rows.append(table.shorter(f"{name}, lintian aside", parts, [it.seconds], wanted_times))
-            rows.append(table.shorter(f"{name}, whole make deb", whole, [it.seconds], wanted_times))
-            if name == "release":
-                rows.append(table.below("nothing changed", [bench.deb()[0] for _ in range(5)], 2))
-                rows.append(table.smaller(".deb, release", _size(bench), it.size, 1.0))
-                rows += _installed(bench, house)
-        rows.append(_one_pin(bench))
+        yield from _ours(bench, "FAST=1", it, 10, FAST="1")
+        yield from _ours(bench, "release", it, 3)
+        yield table.smaller(".deb, release", _size(bench), it.size, 1.0)
+        yield table.below("nothing changed", [bench.deb()[0] for _ in range(5)], 2)
+        yield from _installed(bench, house)
+        yield _one_pin(bench)
         bench.forget()
         bench.deb(COMPRESS="best")
-        rows.append(table.smaller(".deb, COMPRESS=best", _size(bench), it.size, 0.9))
-    return rows
+        yield table.smaller(".deb, COMPRESS=best", _size(bench), it.size, 0.9)
+
+
+def _ours(
+    bench: builds.Bench, name: str, it: stock.Stock, times: float, **given: str
+) -> Iterator[Row]:
+    """Our build with the settings ``given``, with lintian and without, against the stock one."""
+    whole, parts = [], []
+    for _ in range(rounds()):
+        bench.forget()
+        seconds, _ = bench.deb(None, **given)
+        whole.append(seconds)
+        parts.append(seconds - bench.record().seconds.get("verify", 0))
+    yield table.shorter(f"{name}, whole make deb", whole, [it.seconds], times)
+    if not given:
+        yield table.shorter(f"{name}, lintian aside", parts, [it.seconds], times)
 
 
 def _deb(bench: builds.Bench) -> Path:
@@ -90,20 +94,19 @@ def _size(bench: builds.Bench) -> int:
     return _deb(bench).stat().st_size
 
 
-def _installed(bench: builds.Bench, house: list[Wheel]) -> list[Row]:
+def _installed(bench: builds.Bench, house: list[Wheel]) -> Iterator[Row]:
     """apt against tar, and airflow's start against that from plain environments."""
     here = bench.paths.run(f"bench/{bench.cell.name}-on")
     container.remove(here)
     ground = installed.ground(bench.paths, bench.cell, _deb(bench), here)
     apt, tar = installed.install(ground, rounds())
-    rows = [table.ratio("apt install of the .deb, against tar", apt, tar, 2.0)]
+    yield table.ratio("apt install of the .deb, against tar", apt, tar, 2.0)
     known = expected.load(_HERE.parent / "host", cell().version.name)
     for command, taken in installed.start(ground, house, " ".join(known["migrate"])).items():
         for against, most in (("plain", 0.6), ("compiled", 1.0)):
             work = f"airflow {command}, against a venv, {against}"
-            rows.append(table.ratio(work, taken["package"], taken[against], most))
+            yield table.ratio(work, taken["package"], taken[against], most)
     container.remove(here)
-    return rows
 
 
 def _one_pin(bench: builds.Bench) -> Row:
@@ -121,7 +124,7 @@ def _one_pin(bench: builds.Bench) -> Row:
     )  # fmt: skip
 
 
-def cold() -> list[Row]:
+def cold() -> Iterator[Row]:
     """From an empty cache, root included, against pip."""
     places = paths.default()
     with builds.bench(places, cell()) as bench:
@@ -133,10 +136,10 @@ def cold() -> list[Row]:
             ours, _ = bench.deb(empty, FAST="1")
         finally:
             container.remove(empty)
-    return [table.ratio("cold, FAST=1, root included, against pip", [ours], [theirs], 1.5)]
+    yield table.ratio("cold, FAST=1, root included, against pip", [ours], [theirs], 1.5)
 
 
-def lock() -> list[Row]:
+def lock() -> Iterator[Row]:
     """uv against pip-compile on the input of the version that has most to choose."""
     places = paths.default()
     known = versions.load(places.versions_sh).cell(_RESOLVED)
@@ -148,11 +151,12 @@ def lock() -> list[Row]:
     work = f"lock of {known.name}, against pip-compile"
     if theirs is None:
         ended = f"not done after {log.duration(5 * ours)}"
-        return [Row(work, log.duration(ours), ended, "> 5.0 × faster", "≥ 5 ×", True)]
-    return [table.shorter(work, [ours], [theirs], 5)]
+        yield Row(work, log.duration(ours), ended, "> 5.0 × faster", "≥ 5 ×", True)
+    else:
+        yield table.shorter(work, [ours], [theirs], 5)
 
 
-def hosts() -> list[Row]:
+def hosts() -> Iterator[Row]:
     """airflow-instance check against Airflow's own; apply and ls of a hundred instances."""
     found, places = artifact.find(), paths.default()
     known = expected.load(_HERE.parent / "host", found.cell.version.name)
@@ -164,11 +168,9 @@ def hosts() -> list[Row]:
         host.machine.write("/opt/many.py", (_HERE / "many.py").read_text(encoding="utf-8"))
         done = host.machine.call(["python3", "/opt/many.py"], timeout=1200)
         taken = json.loads(done.stdout)
-        rows = [
-            table.ratio("apply, no change, 100 against 1", taken["many"], taken["one"], 100),
-            table.below("apply, no change, 100 instances", taken["many"], 5),
-            table.below("ls, 100 instances", taken["ls"], 0.5),
-        ]
+        yield table.ratio("apply, no change, 100 against 1", taken["many"], taken["one"], 100)
+        yield table.below("apply, no change, 100 instances", taken["many"], 5)
+        yield table.below("ls, 100 instances", taken["ls"], 0.5)
         lab.retire(host.machine)
         host = Host(lab, lab.machine("check", layers))
         team = host.create("analytics")
@@ -177,32 +179,30 @@ def hosts() -> list[Row]:
         done = host.machine.call(["python3", "/opt/check.py", "analytics"], check=False)
         print(done.stdout + done.stderr, end="", flush=True)
         *_, last = done.stdout.splitlines()
-        rows.append(
-            Row("airflow-instance check, CPU", "–", "db check + jobs check", last, "≥ 20 ×",
-                done.status == 0)
+        yield Row(
+            "airflow-instance check, CPU", "–", "db check + jobs check", last, "≥ 20 ×",
+            done.status == 0,
         )  # fmt: skip
-        return rows
     finally:
         lab.close()
 
 
-def clean_logs() -> list[Row]:
+def clean_logs() -> Iterator[Row]:
     """clean_logs against find on a million files."""
     done = subprocess.run(
         [sys.executable, str(_HERE / "clean_logs.py")], capture_output=True, text=True, check=False
     )
     print(done.stdout + done.stderr, end="", flush=True)
-    shapes = [line.split() for line in done.stdout.splitlines() if " clean_logs " in line]
-    return [
-        Row(
-            f"clean_logs, {' '.join(words[:3])} files", f"{words[-3]} s CPU, {words[-1]} MB",
-            "find -delete", f"{words[-2]} ×", "≤ 1.2 ×, ≤ 50 MB", done.returncode == 0,
-        )
-        for words in shapes
-    ]  # fmt: skip
+    for line in done.stdout.splitlines():
+        if " clean_logs " in line:
+            words = line.split()
+            yield Row(
+                f"clean_logs, {' '.join(words[:3])} files", f"{words[-3]} s CPU, {words[-1]} MB",
+                "find -delete", f"{words[-2]} ×", "≤ 1.2 ×, ≤ 50 MB", done.returncode == 0,
+            )  # fmt: skip
 
 
-ROWS: dict[str, Callable[[], list[Row]]] = {
+ROWS: dict[str, Callable[[], Iterator[Row]]] = {
     "clean_logs": clean_logs,
     "hosts": hosts,
     "build": build,
@@ -213,19 +213,22 @@ ROWS: dict[str, Callable[[], list[Row]]] = {
 
 def main() -> int:
     chosen = os.environ.get("ROWS", "").split() or list(ROWS)
+    where = paths.default().dist / "benchmarks.md"
+    rows: list[Row] = []
     try:
+        command = f"make bench VERSION={cell().version.name} SUITE={cell().suite.name}"
         if unknown := sorted(set(chosen) - ROWS.keys()):
             raise UsageError(f"ROWS={unknown[0]!r} is not known", hint=f"write {', '.join(ROWS)}")
-        rows = [row for name in chosen for row in ROWS[name]()]
+        for name in chosen:
+            for row in ROWS[name]():
+                rows.append(row)
+                log.info(table.line(row))
+                paths.write_text(where, table.markdown(rows, command))
     except AirflowDebError as error:
         log.info(error.detail)
         log.info(f"airflow-deb: error: {error}")
         return error.status
-    command = f"make bench VERSION={cell().version.name} SUITE={cell().suite.name}"
-    text = table.markdown(rows, command)
-    where = paths.default().dist / "benchmarks.md"
-    paths.write_text(where, text)
-    print(text)
+    log.info(table.markdown(rows, command))
     return 0 if all(row.good for row in rows) else 1
 
 

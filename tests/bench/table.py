@@ -81,12 +81,14 @@ def markdown(rows: Sequence[Row], command: str) -> str:
         "| Work | Ours | Against | Found | Wanted | |",
         "|---|---|---|---|---|---|",
     ]
-    lines += [
-        f"| {row.work} | {row.ours} | {row.theirs} | {row.found} | {row.wanted} "
-        f"| {'yes' if row.good else '**no**'} |"
-        for row in rows
-    ]
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, *map(line, rows)]) + "\n"
+
+
+def line(row: Row) -> str:
+    """A row as Markdown."""
+    good = "yes" if row.good else "**no**"
+    cells = (row.work, row.ours, row.theirs, row.found, row.wanted, good)
+    return f"| {' | '.join(cells)} |"
 
 
 def _seconds(measured: Sequence[float]) -> str:

@@ -110,6 +110,25 @@ def test_two_builds_are_the_same(
     assert f"both builds have the sha256 {builds[0].sha256(INSTANCES)}" in capsys.readouterr().out
     assert not (scratch / "report").exists()
 
+    # What was built before is a third witness; here it is the first one's.
+    shutil.copytree(builds[0].paths.dist, checkout.dist)
+    reproduce.published(checkout, builds[0], INSTANCES)
+    assert "and so has the one in dist/" in capsys.readouterr().out
+    old = builds[0].sha256(INSTANCES)
+    (made,) = checkout.dist.rglob("airflow-instances_*.json")
+    made.write_text(made.read_text(encoding="utf-8").replace(old, "0" * 64), encoding="utf-8")
+    (info,) = checkout.dist.rglob("*.buildinfo")
+    text = info.read_text(encoding="utf-8")
+    (adduser,) = (line for line in text.splitlines() if " root/adduser_" in line)
+    other = adduser.replace(adduser.split()[0], "1" * 64)
+    info.write_text(text.replace(adduser, other), encoding="utf-8")
+    with pytest.raises(AirflowDebError, match="in dist/ has another sha256, 0000"):
+        reproduce.published(checkout, builds[0], INSTANCES)
+    said = [line for line in capsys.readouterr().out.splitlines() if " root/" in line]
+    assert len(said) == 1
+    assert "root/adduser_" in said[0]
+    assert "1" * 64 in said[0]
+
 
 def test_what_depends_on_the_build_is_found(checkout: Paths, scratch: Path) -> None:
     """The manual page tells where it was made: that is the cause; md5sums follows."""

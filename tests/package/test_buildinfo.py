@@ -19,23 +19,15 @@ def text(built: Artifact) -> str:
     return (built.directory / name).read_text(encoding="utf-8")
 
 
-def listed(text: str) -> dict[str, tuple[str, int]]:
-    """The inputs by name: sha256 and bytes."""
-    field = re.search(rf"^{inputs.FIELD}:\n((?: .*\n)+)", text, re.MULTILINE)
-    assert field, f"no {inputs.FIELD}"
-    rows = (line.split(maxsplit=2) for line in field[1].splitlines())
-    return {name: (sha256, int(size)) for sha256, size, name in rows}
-
-
 def test_every_locked_file_is_listed(text: str, built: Artifact) -> None:
     """And for each sdist the wheel that was built of it; of airflow alone."""
-    found = {name: row for name, row in listed(text).items() if name.startswith("lock/")}
+    found = {name: row for name, row in inputs.read(text).items() if name.startswith("lock/")}
     locked = {f"lock/{file.filename}": (file.sha256, file.size) for file in built.lock.files}
     assert found == ({} if built.name == INSTANCES.name else locked)
-    wheels = [name for name in listed(text) if name.startswith("wheel/")]
+    wheels = [name for name in inputs.read(text) if name.startswith("wheel/")]
     sdists = [name for name in found if not name.endswith(".whl")]
     assert len(wheels) == len(sdists)
-    assert ("uv" in listed(text)) == bool(found)
+    assert ("uv" in inputs.read(text)) == bool(found)
 
 
 def test_every_package_of_the_root_is_listed(text: str) -> None:
@@ -43,11 +35,11 @@ def test_every_package_of_the_root_is_listed(text: str) -> None:
     installed = re.search(r"^Installed-Build-Depends:\n((?: .*\n)+)", text, re.MULTILINE)
     assert installed
     names = {line.split()[0] for line in installed[1].splitlines()}
-    root = {name.partition("/")[2].split("_")[0] for name in listed(text) if "root/" in name}
+    root = {name.partition("/")[2].split("_")[0] for name in inputs.read(text) if "root/" in name}
     assert names, "nothing was installed"
     assert not names - root, listing(names - root)
 
 
 def test_the_source_tree_is_listed(text: str) -> None:
-    names = listed(text).keys()
+    names = inputs.read(text).keys()
     assert {"source/debian/rules", "source/debian/control", "source/debian/changelog"} <= names
