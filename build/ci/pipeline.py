@@ -27,7 +27,7 @@ _PACKAGES = "ca-certificates git make python3 python3-venv"
 _CACHE = ".cache/airflow-deb"
 # Not the roots: they hold devices and other users' files, and are made in a minute.
 _CACHED = ("downloads", "wheels")
-_KEPT = ("deb", "buildinfo", "changes", "json")
+_KEPT = ("deb", "buildinfo", "changes", "json", "SHA256SUMS", "asc")
 # The machine that has the repository, as a runner of the project's: the key never leaves it.
 _REPOSITORY = "airflow-repository"
 _PUBLISH = (

@@ -115,7 +115,7 @@ def test_both_cis_keep_the_same_files() -> None:
     workflow = (PROJECT / ".github/workflows/packages.yml").read_text(encoding="utf-8")
     job = pipeline.gitlab(CELLS[:1], PROJECT)["airflow 2.1.0 bullseye"]
     endings = {path.rpartition(".")[2] for path in job["artifacts"]["paths"]}
-    assert endings == {"deb", "buildinfo", "changes", "json"}
+    assert endings == {"deb", "buildinfo", "changes", "json", "SHA256SUMS", "asc"}
     for ending in endings:
         assert f"            dist/*/*.{ending}\n" in workflow
 
