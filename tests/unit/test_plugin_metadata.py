@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import zipfile
 from pathlib import Path
 
@@ -196,3 +197,12 @@ def test_its_own_directories_are_those_that_airflow_has_not(package: Package) ->
         f"/usr/lib/airflow/{SITE}/Team.Ops-1.0.post1.dist-info",
         f"/usr/lib/airflow/{SITE}/team_ops",
     )
+
+
+def test_the_steps_that_its_rules_take_are_there() -> None:
+    """They are airflow's own, but for one."""
+    rules = (PROJECT / "build" / "plugin" / "rules").read_text()
+    steps = re.findall(r"\$\(RUN\)/(\S+\.py)", rules)
+    assert "record.py" in steps
+    places = (PROJECT / "debian" / "lib", PROJECT / "build" / "plugin")
+    assert [name for name in steps if not any((place / name).exists() for place in places)] == []

@@ -31,7 +31,7 @@ cp -r --no-preserve=ownership /airflow-deb/in/. /build/
 chmod -R u=rwX,go=rX /build
 cd /build/stub
 python3 -B setup.py --quiet --command-packages=stdeb.command debianize
-cd "/build/$1"
+cd "../$1"
 cp ../stub/debian/changelog debian/
 sed -f ../stub/control.sed ../stub/debian/control > debian/control
 dpkg-buildpackage --unsigned-source --unsigned-changes --build=binary
@@ -132,6 +132,7 @@ def _package(this: Context, package: Package, root: Path) -> None:
             "DEBIAN_FRONTEND": "noninteractive",
             "PYTHONDONTWRITEBYTECODE": "1",
         },
+        workdir=f"/build/{package.name}",
     )
     timings: list[log.Timing] = []
     with log.step("deb", timings):
@@ -139,7 +140,8 @@ def _package(this: Context, package: Package, root: Path) -> None:
         container.remove(scratch)
         write(package, scratch / "source")
         container.prepare(spec)
-        (spec.upper / "build").mkdir()
+        # For --chdir, which nspawn checks before it starts.
+        (spec.upper / "build" / package.name).mkdir(parents=True)
         try:
             command = ["sh", "-euc", _BUILD, "build", package.name]
             container.again(spec, command, on_line=lambda line: None)
