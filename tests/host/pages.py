@@ -55,7 +55,8 @@ def _check(reader: Reader) -> int:
 
 def is_lost(reader: Reader) -> None:
     """All of the instance but its backups, as on another host."""
-    reader.team.tool("drop", "--stop", *("--delete-database", "--delete-home", "--delete-logs"))
+    everything = ("--delete-database", "--delete-home", "--delete-logs", "--delete-user")
+    reader.team.tool("drop", "--stop", "--yes", *everything)
 
 
 def open_repository(reader: Reader) -> None:
