@@ -11,6 +11,9 @@ batch of directories, the same in every build, is compiled in sorted order by a
 child forked for it alone from the same unchanging parent. A batch has a few
 hundred modules: a fork takes as long as compiling a few. PYTHONHASHSEED must be
 fixed (0), since sets in constants are written in hash order.
+
+Paths are plain strings, below the tree: pathlib interns each part of a path, so that a
+module with a variable called `build` came out otherwise below /build than elsewhere.
 """
 
 from __future__ import annotations
@@ -22,21 +25,19 @@ import py_compile
 import sys
 import traceback
 import warnings
-from collections import defaultdict
-from pathlib import Path
 
 _MODE = py_compile.PycInvalidationMode.UNCHECKED_HASH
 # The modules of a batch, or more by what its last directory has.
 _ENOUGH = 200
 
 
-def batches(root: Path) -> list[list[Path]]:
-    """The modules in batches of whole directories, in a fixed order."""
-    found: dict[Path, list[Path]] = defaultdict(list)
-    for path in root.rglob("*.py"):
-        if path.is_file() and not path.is_symlink():
-            found[path.parent].append(path)
-    result: list[list[Path]] = [[]]
+def batches(root: str) -> list[list[str]]:
+    """The modules below ``root`` in batches of whole directories, in a fixed order."""
+    found: dict[str, list[str]] = {}
+    for directory, _, names in os.walk(root):
+        paths = [f"{directory}/{name}" for name in names if name.endswith(".py")]
+        found[directory] = [path for path in paths if not os.path.islink(path)]
+    result: list[list[str]] = [[]]
     for directory in sorted(found):
         if len(result[-1]) >= _ENOUGH:
             result.append([])
@@ -44,22 +45,21 @@ def batches(root: Path) -> list[list[Path]]:
     return result
 
 
-def compile_batch(batch: list[Path], tree: Path, prefix: Path) -> list[str]:
+def compile_batch(batch: list[str], prefix: str) -> list[str]:
     """Compile some modules; returns those that are no valid Python 3."""
     warnings.simplefilter("ignore")
     invalid = []
     for path in batch:
-        name = path.relative_to(tree)
         try:
             py_compile.compile(
-                str(path), dfile=str(prefix / name), doraise=True, invalidation_mode=_MODE
+                path, dfile=f"{prefix}/{path}", doraise=True, invalidation_mode=_MODE
             )
         except py_compile.PyCompileError as error:
-            invalid.append(f"{name}: {error.exc_type_name}")
+            invalid.append(f"{path}: {error.exc_type_name}")
     return invalid
 
 
-def fork(batch: list[Path], tree: Path, prefix: Path) -> tuple[int, int]:
+def fork(batch: list[str], prefix: str) -> tuple[int, int]:
     """Start a child for a batch; returns its process id and its pipe."""
     receive, send = os.pipe()
     child = os.fork()
@@ -70,7 +70,7 @@ def fork(batch: list[Path], tree: Path, prefix: Path) -> tuple[int, int]:
     # A batch ends before there is anything worth collecting.
     gc.disable()
     try:
-        os.write(send, "\n".join(compile_batch(batch, tree, prefix)).encode())
+        os.write(send, "\n".join(compile_batch(batch, prefix)).encode())
         status = 0
     except BaseException:
         traceback.print_exc()
@@ -78,8 +78,11 @@ def fork(batch: list[Path], tree: Path, prefix: Path) -> tuple[int, int]:
         os._exit(status)
 
 
-def compile_tree(root: Path, tree: Path, prefix: Path) -> list[str]:
-    """Compile all modules under root on all processors; returns the invalid."""
+def compile_tree(root: str, prefix: str) -> list[str]:
+    """Compile all modules under root on all processors; returns the invalid.
+
+    ``root`` is relative to the current directory, which becomes ``prefix``.
+    """
     pending = batches(root)
     # Largest last: pop() takes them first, so that none is left over at the end.
     pending.sort(key=lambda batch: (len(batch), batch))
@@ -88,7 +91,7 @@ def compile_tree(root: Path, tree: Path, prefix: Path) -> list[str]:
     invalid: list[str] = []
     while pending or running:
         while pending and len(running) < processors:
-            child, pipe = fork(pending.pop(), tree, prefix)
+            child, pipe = fork(pending.pop(), prefix)
             running[child] = pipe
         child, status = os.wait()
         with os.fdopen(running.pop(child), "rb") as output:
@@ -100,16 +103,16 @@ def compile_tree(root: Path, tree: Path, prefix: Path) -> list[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("tree", type=Path)
-    parser.add_argument("prefix", type=Path, help="the tree's path once installed")
+    parser.add_argument("tree")
+    parser.add_argument("prefix", help="the tree's path once installed")
     options = parser.parse_args()
     if os.environ.get("PYTHONHASHSEED") != "0" or sys.flags.hash_randomization:
         raise SystemExit("bytecode: PYTHONHASHSEED must be 0")
-    tree = options.tree.resolve()
-    invalid = compile_tree(tree / "lib", tree, options.prefix)
-    for line in invalid:
+    os.chdir(options.tree)
+    for line in compile_tree("lib", options.prefix):
         print(f"  not Python 3, cannot be imported: {line}")
-    print(f"  {sum(1 for _ in (tree / 'lib').rglob('*.pyc'))} files of bytecode")
+    made = sum(name.endswith(".pyc") for *_, names in os.walk("lib") for name in names)
+    print(f"  {made} files of bytecode")
 
 
 if __name__ == "__main__":

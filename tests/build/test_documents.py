@@ -58,7 +58,8 @@ class Checkout:
         """Type a command there; Ctrl-C when it serves and has said all."""
         pipe = subprocess.PIPE
         with subprocess.Popen(
-            ["sh", "-c", f"exec {command.text}"],
+            # Ctrl-C ends nothing that inherits to ignore it, as from a shell's background.
+            ["env", "--default-signal=INT", "sh", "-c", f"exec {command.text}"],
             cwd=self.path,
             env=self.environment,
             stdin=subprocess.DEVNULL,

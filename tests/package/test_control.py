@@ -115,9 +115,14 @@ def test_what_goes_is_this_package_s(deb: Deb, artifact: Artifact) -> None:
 
 
 def test_a_named_package_stands_for_an_environment(deb: Deb, artifact: Artifact) -> None:
-    """So that airflow-instances, which recommends one, does not bring a second."""
-    provided = "" if artifact.name == "airflow" else "airflow-environment"
-    assert deb.fields.get("Provides", "") == provided
+    """So that airflow-instances, which recommends one, does not bring a second.
+
+    Each also stands for a place that plugins for its Python can be put into.
+    """
+    cell = artifact.cell
+    provided = [f"{artifact.name}-python{cell.suite.python} (= {cell.deb_version})"]
+    provided += [] if artifact.name == "airflow" else ["airflow-environment"]
+    assert deb.fields["Provides"] == ", ".join(provided)
     assert not {"Conflicts", "Breaks", "Replaces"} & deb.fields.keys()
 
 
@@ -127,9 +132,12 @@ def test_no_configuration_files(deb: Deb) -> None:
 
 
 def test_files_beside_the_deb(built: Artifact) -> None:
-    """The build's record names the .deb, its .buildinfo and its .changes; all are as it says."""
-    kinds = sorted(Path(name).suffix for name in built.record.files)
-    assert kinds == [".buildinfo", ".changes", ".deb"]
+    """The build's record names the .deb and what lies beside it; all are as it says."""
+    names = {name.partition(built.cell.deb_version)[2] for name in built.record.files}
+    suffixes = {name.partition(".")[2] for name in names}
+    signed = {"SHA256SUMS", "SHA256SUMS.asc"}
+    assert suffixes == {"deb", "buildinfo", "changes", "cdx.json", "intoto.json"} | signed
+    assert len(built.record.files) == len(suffixes)
     for name, (sha256, size) in built.record.files.items():
         assert _facts(built.directory / name) == (sha256, size), name
 

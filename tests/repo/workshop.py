@@ -58,7 +58,8 @@ class Workshop:
     def builder(self, command: str, /, **settings: str) -> subprocess.CompletedProcess[str]:
         """Run the builder without make, which hides the exit status."""
         own = {"PYTHONPATH": str(self.path / "build"), "PYTHONDONTWRITEBYTECODE": "1"}
-        words = [sys.executable, "-m", "airflow_deb", command]
+        # Ctrl-C ends nothing that inherits to ignore it, as from a shell's background.
+        words = ["env", "--default-signal=INT", sys.executable, "-m", "airflow_deb", command]
         return self._run(words, {**own, **settings})
 
     def done(self, command: str, **settings: str) -> str:
