@@ -19,7 +19,6 @@ from cyclonedx.model.component import Component, ComponentScope, ComponentType
 from cyclonedx.model.tool import ToolRepository
 from cyclonedx.output import make_outputter
 from cyclonedx.schema import OutputFormat, SchemaVersion
-from cyclonedx.validation.json import JsonStrictValidator
 from packageurl import PackageURL
 
 from . import requires
@@ -73,6 +72,9 @@ def make(
 
 def check(text: str) -> None:
     """Raise VerifyError when ``text`` is no SBOM by CycloneDX's own schema."""
+    # Its import makes a grammar for two seconds, which no other command is to wait for.
+    from cyclonedx.validation.json import JsonStrictValidator
+
     wrong = JsonStrictValidator(_SCHEMA).validate_str(text)
     if wrong is not None:
         said = str(wrong).splitlines()

@@ -177,3 +177,10 @@ def refused(checkout: Checkout, settings: dict[str, str], status: int, said: str
     assert said in done.stderr
     assert "Traceback" not in done.stderr
     assert checkout.content() == before
+
+
+def test_no_command_waits_for_what_only_an_sbom_needs() -> None:
+    """The module that makes a grammar for seconds when it is imported."""
+    script = "import sys, airflow_deb.__main__; sys.exit('rfc3987_syntax' in sys.modules)"
+    env = {**os.environ, "PYTHONPATH": str(PROJECT / "build")}
+    subprocess.run([sys.executable, "-c", script], env=env, check=True)
