@@ -19,11 +19,11 @@ from tests.host.site import DEADLINE
 from airflow_deb.errors import BuildError
 from airflow_deb.machine import Machine
 
-# As a person at a terminal: apt's questions are answered, and nobody else's tty is asked.
+# As a person at a terminal who takes what apt and packages propose; nobody else's tty is asked.
 _APT = (
     'APT::Get::Assume-Yes "true";\nDpkg::Options "--force-unsafe-io";\nAPT::Sandbox::User "root";\n'
 )
-_TYPE = 'printf %s "$1" | setsid --wait sh -c "$2"'
+_TYPE = 'export DEBIAN_FRONTEND=noninteractive; printf %s "$1" | setsid --wait sh -c "$2"'
 
 
 @dataclass(frozen=True)
