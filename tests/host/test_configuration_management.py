@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -68,14 +67,6 @@ def revision(team: Instance, other: str = "") -> str:
 
 def pids(team: Instance) -> list[int]:
     return [team.pid(daemon) for daemon in team.daemons]
-
-
-@scenario("pair")
-def managed_layer(lab: Lab) -> tuple[Path, ...]:
-    """The layers of `pair` with both tools on top."""
-    suite = lab.artifact.cell.suite.name
-    wanted = [name for manager in MANAGERS.values() for name in manager.packages(suite)]
-    return lab.install("managed", lab.result("pair"), wanted, idle=True)
 
 
 @scenario("managed_layer")
