@@ -64,7 +64,7 @@ hierarchy:
         """Write what the next run is to bring about."""
         hosts = {"airflow::instances": instances, "airflow::defaults": defaults}
         self.machine.write(f"{self._code}/data/hosts.yaml", json.dumps(hosts))
-        text = json.dumps({"airflow::secrets": secrets})
+        text = json.dumps({"airflow::secrets": secrets}, ensure_ascii=False)
         self.machine.write(f"{self._code}/data/secrets.yaml", text, mode="600")
 
     def run(self) -> Run:
