@@ -54,6 +54,8 @@ def specification(
     if binary.is_airflow:
         binds.append(Bind(here / "wheelhouse", "/airflow-deb/wheelhouse"))
         binds.append(Bind(uv, "/airflow-deb/uv"))
+        paths.bytecode.mkdir(parents=True, exist_ok=True)
+        binds.append(Bind(paths.bytecode, "/airflow-deb/bytecode"))
     return Spec(
         name=f"airflow-deb-{recipe.cell.name}-{binary.build}",
         layers=(root,),
@@ -81,6 +83,7 @@ def built_in(spec: Spec) -> Path:
 
 
 def build(
+    paths: Paths,
     recipe: Recipe,
     binary: Binary,
     spec: Spec,
@@ -119,11 +122,19 @@ def build(
     except BuildError as error:
         error.message = f"dpkg-buildpackage failed for {binary.name} of {recipe.cell.name}"
         raise
+    if binary.is_airflow:
+        _keep_bytecode(top / "bytecode", paths)
     out = top / "out"
     found = sorted(out.iterdir())
     if not any(path.suffix == ".deb" for path in found):
         raise BuildError(f"dpkg-buildpackage left no .deb in {out}", hint=log.where())
     return found
+
+
+def _keep_bytecode(made: Path, paths: Paths) -> None:
+    """Have what debian/lib/bytecode.py has put into ``made`` in the cache, each file whole."""
+    for file in made.iterdir():
+        publish([file], paths.bytecode / file.name[:2])
 
 
 def lint(spec: Spec, fail_on: str = "error,warning") -> str:

@@ -180,7 +180,7 @@ def _package(
     if binary.is_airflow:
         house = _wheelhouse(paths, work, spec, timings, around)
     with log.step(f"deb {binary.name}", timings) as this:
-        artifacts = debian.build(recipe, binary, spec, house, work.uv, this, around)
+        artifacts = debian.build(paths, recipe, binary, spec, house, work.uv, this, around)
     if settings.verify:
         with log.step(f"verify {binary.name}", timings) as this:
             this.result = "FAST=1: no lintian" if settings.fast else debian.lint(spec)

@@ -6,6 +6,7 @@ addressed by content:
     downloads/ab/abcd…/FILE    a locked file, under its sha256
     roots/NAME-KEY/            a Debian root, under the hash of what it was asked to hold
     wheels/KEY/FILE.whl        a wheel we built, under the hash of all that went into it
+    bytecode/ab/abcd…          some modules compiled, under the hash of all they depend on
     tools/KEY/                 the builder's own virtualenv, under the hash of its lock
     run/CELL/                  what a build is at; emptied when the next one starts
 """
@@ -69,6 +70,11 @@ class Paths:
     def wheels(self) -> Path:
         """Wheels built from sdists."""
         return self.cache / "wheels"
+
+    @property
+    def bytecode(self) -> Path:
+        """Modules that were compiled (see debian/lib/bytecode.py)."""
+        return self.cache / "bytecode"
 
     def download(self, sha256: str, filename: str) -> Path:
         """Where the file with ``sha256`` is cached."""

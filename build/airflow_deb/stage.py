@@ -154,6 +154,7 @@ def cell_mk(recipe: Recipe, binary: Binary) -> str:
         "COMPRESSION_LEVEL": str(level),
         "UV": "/airflow-deb/uv",
         "WHEELHOUSE": "/airflow-deb/wheelhouse",
+        "BYTECODE": "/airflow-deb/bytecode",
         "BUILD_PATHS": "/airflow-deb/",
         "DEPENDS": ", ".join(needs.of_kind(recipe.needs, "depends")),
         "RECOMMENDS": ", ".join(needs.of_kind(recipe.needs, "recommends")),

@@ -6,6 +6,8 @@ that something else refers to, too, otherwise than one that nothing does.
 
 from __future__ import annotations
 
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -33,14 +35,25 @@ class Compiler:
             env={"PYTHONHASHSEED": "0"},
         )
 
-    def at(self, tree: str, wrapper: str = "") -> dict[str, bytes]:
-        """Every file of bytecode that is made in ``tree``, by its path below it."""
+    def at(self, tree: str, wrapper: str = "", kept: Path | None = None) -> dict[str, bytes]:
+        """Every file of bytecode that is made in ``tree``, by its path below it.
+
+        With ``kept`` as the directory of batches that were compiled before, to which those
+        are added that were not.
+        """
+        keeping = "--cache /kept --new /new" if kept else ""
         script = f"""
             mkdir -p {tree}
             cp -r /modules {tree}/lib
-            {wrapper} python3 -B /lib-of-debian/bytecode.py {tree} /usr/lib/airflow
+            {wrapper} python3 -B /lib-of-debian/bytecode.py {tree} /usr/lib/airflow {keeping}
         """
-        self.said = container.execute(self.spec, ["sh", "-euc", script]).stdout
+        binds = (*self.spec.binds, *((Bind(kept, "/kept"),) if kept else ()))
+        spec = replace(self.spec, binds=binds)
+        self.said = container.execute(spec, ["sh", "-euc", script]).stdout
+        if kept:
+            for file in (self.spec.upper / "new").iterdir():
+                (kept / file.name[:2]).mkdir(exist_ok=True)
+                shutil.copy(file, kept / file.name[:2])
         top = self.spec.upper / tree.lstrip("/")
         return {str(path.relative_to(top)): path.read_bytes() for path in top.rglob("*.pyc")}
 
@@ -55,6 +68,12 @@ def compiler(root: Path, scratch: Path, tmp_path: Path) -> Compiler:
     (packages / "link.py").symlink_to("package0/module0.py")
     (packages / "old.py").write_text(OLD)
     return Compiler(root, scratch, tmp_path)
+
+
+@pytest.fixture
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where nothing is kept yet."""
+    return tmp_path_factory.mktemp("kept")
 
 
 def test_neither_place_nor_processors_change_it(compiler: Compiler) -> None:
@@ -74,3 +93,25 @@ def test_it_is_never_checked_and_names_the_installed_file(compiler: Compiler) ->
 def test_what_cannot_be_compiled_is_said(compiler: Compiler) -> None:
     compiler.at("/build")
     assert "cannot be imported: lib/team/old.py: SyntaxError" in compiler.said
+
+
+def test_what_was_compiled_before_is_the_same(compiler: Compiler, kept: Path) -> None:
+    """And what was found to be no Python is said again."""
+    usual = compiler.at("/build")
+    assert compiler.at("/build", kept=kept) == usual
+    assert " 0 batches" not in compiler.said
+    assert compiler.at("/srv/another/place", kept=kept) == usual
+    assert " 0 batches compiled now" in compiler.said
+    assert "cannot be imported: lib/team/old.py: SyntaxError" in compiler.said
+
+
+def test_only_what_is_near_a_change_is_compiled_again(
+    compiler: Compiler, tmp_path: Path, kept: Path
+) -> None:
+    """A module more in one package moves no boundary of another."""
+    before = compiler.at("/build", kept=kept)
+    (tmp_path / "team/package4/more.py").write_text("x = 1\n")
+    after = compiler.at("/build", kept=kept)
+    assert " 1 batches compiled now" in compiler.said
+    assert after == compiler.at("/build")
+    assert after.keys() - before.keys() == {"lib/team/package4/__pycache__/more.cpython-39.pyc"}
