@@ -198,6 +198,8 @@ def test_what_is_somebody_elses_is_in_the_way(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "a/x").touch()
     os.chown(tmp_path / "a/x", 12345, 12345)
+    (tmp_path / "a/link").symlink_to("x")
+    os.chown(tmp_path / "a/link", 12345, 12345, follow_symlinks=False)
     fd = os.open(tmp_path, os.O_RDONLY)
     found = list(remove_tree.obstacles(fd, "", tmp_path.stat().st_dev, frozenset()))
     os.close(fd)
