@@ -104,7 +104,8 @@ def behind(reader: Reader) -> None:
     """A database from which all migrations on can be run a second time."""
     revision = reader.lab.expected["replayable"]
     sql = f"UPDATE alembic_version SET version_num = '{revision}'"  # noqa: S608
-    reader.sh(f'runuser -u postgres -- psql -qd airflow_analytics -c "{sql}"')
+    name = reader.team.setting("db_name")
+    reader.sh(f'runuser -u postgres -- psql -qd {name} -c "{sql}"')
 
 
 def has_run(reader: Reader) -> None:

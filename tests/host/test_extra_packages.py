@@ -49,6 +49,7 @@ class Seen:
     directories: list[str]
     untouched: str
     gone: str
+    dropped: str
 
 
 class Team:
@@ -129,10 +130,15 @@ def extra(lab: Lab) -> Seen:
     machine.call(["sed", "-i", "/^extra_packages/d", "/etc/airflow/instances.d/one.yaml"])
     one.tool("apply")
     gone = machine.shell(f"ls -d {one.home}/packages || true").stdout
+    one.tool("set", "--apply", f"extra_packages={LOCK}")
+    assert this.directories(one)
+    everything = ("--delete-database", "--delete-home", "--delete-logs", "--delete-user")
+    one.tool("drop", *everything, "--no-backup", "--yes")
+    dropped = machine.shell(f"ls -A {one.home} 2>&1 || true").stdout
     lab.retire(machine)
     return Seen(
         *(preview, first, said, owners, other, again, tampered, mended, refused, still),
-        *(second, directories, untouched, gone),
+        *(second, directories, untouched, gone, dropped),
     )
 
 
@@ -169,3 +175,7 @@ def test_a_newer_lock_takes_the_place_of_the_old(extra: Seen) -> None:
     assert extra.second["tasks"] == {"say": "success"}
     assert len(extra.directories) == 1
     assert extra.gone == ""
+
+
+def test_drop_takes_them_with_the_home(extra: Seen) -> None:
+    assert "No such file" in extra.dropped
