@@ -27,9 +27,11 @@ chmod -R u=rwX,go=rX ../out
 """
 # Before .changes is made, which has the .buildinfo's checksum.
 _ADD_INPUTS = 'for info in ../*.buildinfo; do cat ../inputs >> "$info"; done'
-# lintian refuses nothing as root but warns, so it runs as nobody.
+# lintian refuses nothing as root but warns, so it runs as nobody. It unpacks the package,
+# which is more than the container's /tmp, a tmpfs, may hold.
 _LINTIAN = """
-export HOME=/tmp
+install --directory --owner=nobody ../lintian
+export HOME=/tmp TMPDIR="$(realpath ../lintian)"
 exec setpriv --reuid=nobody --regid=nogroup --clear-groups \
     lintian --color never --no-tag-display-limit --fail-on "$1" ../out/*.changes
 """
