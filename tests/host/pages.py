@@ -11,6 +11,7 @@ STAMP = "20260301T030000Z"
 TWICE = f"{PASSWORD}\n{PASSWORD}\n"
 REPOSITORY = "/srv/packages"
 DAG = "/srv/git/analytics/dags"
+HEAD = "/root/head"
 
 
 def unpack_dist(reader: Reader) -> None:
@@ -102,10 +103,23 @@ def another_airflow(reader: Reader) -> None:
 
 def behind(reader: Reader) -> None:
     """A database from which all migrations on can be run a second time."""
-    revision = reader.lab.expected["replayable"]
-    sql = f"UPDATE alembic_version SET version_num = '{revision}'"  # noqa: S608
+    head = _sql(reader, "SELECT version_num FROM alembic_version").strip()
+    reader.machine.write(HEAD, head)
+    _revise(reader, reader.lab.expected["replayable"])
+
+
+def level(reader: Reader) -> None:
+    """The database as the first Airflow wants it: the second's migrations are the first's."""
+    _revise(reader, reader.machine.read(HEAD))
+
+
+def _revise(reader: Reader, revision: str) -> None:
+    _sql(reader, f"UPDATE alembic_version SET version_num = '{revision}'")  # noqa: S608
+
+
+def _sql(reader: Reader, text: str) -> str:
     name = reader.team.setting("db_name")
-    reader.sh(f'runuser -u postgres -- psql -qd {name} -c "{sql}"')
+    return reader.sh(f'runuser -u postgres -- psql -qAtd {name} -c "{text}"')
 
 
 def has_run(reader: Reader) -> None:
@@ -199,7 +213,7 @@ OPERATIONS = (
             At("airflow-instance ls", says="held"),
             At("airflow-instance migrate --dry-run", says="would run airflow db upgrade"),
             At("airflow-instance migrate analytics", says="backed up as"),
-            At("airflow-instance respell", before=has_run),
+            At("airflow-instance respell", before=has_run, status=2, says="is so already"),
         ),
     ),
     Page(
@@ -221,6 +235,7 @@ OPERATIONS = (
             ),
             At("airflow-instance migrate analytics", says="backed up as"),
             At("airflow-instance stop analytics", before=has_run),
+            At("airflow-instance start analytics", before=level),
         ),
     ),
     Page(
