@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import errno
 import os
+import signal
 import sys
 import sysconfig
 import time
@@ -50,6 +51,7 @@ def main() -> int:
     command = parser.parse_args().command
     try:
         run_command(command)
+        sys.stdout.flush()
     except AirflowDebError as error:
         log.debug(traceback.format_exc())
         if error.detail:
@@ -59,6 +61,10 @@ def main() -> int:
     except KeyboardInterrupt:
         print("airflow-deb: interrupted; run it again to go on", file=sys.stderr)
         return 130
+    except BrokenPipeError:
+        # Who read has seen enough. What is left in the buffer goes nowhere, at exit as well.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
     return 0
 
 

@@ -184,3 +184,16 @@ def test_no_command_waits_for_what_only_an_sbom_needs() -> None:
     script = "import sys, airflow_deb.__main__; sys.exit('rfc3987_syntax' in sys.modules)"
     env = {**os.environ, "PYTHONPATH": str(PROJECT / "build")}
     subprocess.run([sys.executable, "-c", script], env=env, check=True)
+
+
+def test_who_has_read_enough_is_told_nothing() -> None:
+    """As `make matrix | head -n 1` has: no traceback."""
+    script = f"{sys.executable} -m airflow_deb matrix | true; echo ${{PIPESTATUS[0]}}"
+    done = subprocess.run(
+        ["bash", "-c", script],
+        env={**os.environ, "PYTHONPATH": str(PROJECT / "build")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.stdout, done.stderr) == ("141\n", "")
