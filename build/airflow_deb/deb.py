@@ -56,7 +56,6 @@ def specification(
     if binary.is_airflow:
         binds.append(Bind(here / "wheelhouse", "/airflow-deb/wheelhouse"))
         binds.append(Bind(uv, "/airflow-deb/uv"))
-        paths.bytecode.mkdir(parents=True, exist_ok=True)
         binds.append(Bind(paths.bytecode, "/airflow-deb/bytecode"))
     return Spec(
         name=f"airflow-deb-{recipe.cell.name}-{binary.build}",
@@ -85,7 +84,6 @@ def built_in(spec: Spec) -> Path:
 
 
 def build(
-    paths: Paths,
     recipe: Recipe,
     binary: Binary,
     spec: Spec,
@@ -124,8 +122,6 @@ def build(
     except BuildError as error:
         error.message = f"dpkg-buildpackage failed for {binary.name} of {recipe.cell.name}"
         raise
-    if binary.is_airflow:
-        _keep_bytecode(top / "bytecode", paths)
     out = top / "out"
     found = sorted(out.iterdir())
     if not any(path.suffix == ".deb" for path in found):
@@ -133,9 +129,9 @@ def build(
     return found
 
 
-def _keep_bytecode(made: Path, paths: Paths) -> None:
-    """Have what debian/lib/bytecode.py has put into ``made`` in the cache, each file whole."""
-    for file in made.iterdir():
+def keep_bytecode(paths: Paths, spec: Spec) -> None:
+    """Have in the cache what debian/lib/bytecode.py has compiled in ``spec``, each file whole."""
+    for file in (built_in(spec) / "bytecode").iterdir():
         publish([file], paths.bytecode / file.name[:2])
 
 

@@ -179,8 +179,11 @@ def _package(
     house: list[wheels.Wheel] = []
     if binary.is_airflow:
         house = _wheelhouse(paths, work, spec, timings, around)
+        paths.bytecode.mkdir(parents=True, exist_ok=True)
     with log.step(f"deb {binary.name}", timings) as this:
-        artifacts = debian.build(paths, recipe, binary, spec, house, work.uv, this, around)
+        artifacts = debian.build(recipe, binary, spec, house, work.uv, this, around)
+        if binary.is_airflow:
+            debian.keep_bytecode(paths, spec)
     if settings.verify:
         with log.step(f"verify {binary.name}", timings) as this:
             this.result = "FAST=1: no lintian" if settings.fast else debian.lint(spec)

@@ -13,9 +13,9 @@ hundred modules: a fork takes as long as compiling a few. PYTHONHASHSEED must be
 fixed (0), since sets in constants are written in hash order.
 
 Compiling is what a build does longest. A batch whose modules, paths and Python are those of
-another build gives the same bytes again, so that these are kept (`--cache`, which may
-be read only; what is new is put into `--new`, for whoever called to keep). For the same reason
-a package of some size ends a batch: what changes before it moves no boundary behind it.
+another build gives the same bytes again, so that these are kept in a cache. It is only read
+here; what is new is put into another directory, for whoever called to keep. For the same
+reason a package of some size ends a batch: what changes before it moves no boundary behind it.
 
 Paths are plain strings, below the tree: pathlib interns each part of a path, so that a
 module with a variable called `build` came out otherwise below /build than elsewhere.
@@ -44,11 +44,11 @@ _SOME = 50
 
 
 class Places(NamedTuple):
-    """Where the tree will be, where batches are kept, and where new ones are put ("": nowhere)."""
+    """Where the tree will be, where batches are kept, and where new ones are put."""
 
     prefix: str
-    cache: str = ""
-    new: str = ""
+    cache: str
+    new: str
 
 
 def batches(root: str) -> list[list[str]]:
@@ -88,8 +88,6 @@ def key(batch: list[str], prefix: str) -> str:
 
 def compile_batch(batch: list[str], places: Places) -> list[str]:
     """Compile some modules, or take what was kept; returns those that are no valid Python 3."""
-    if not places.cache:
-        return compile_now(batch, places.prefix)
     name = key(batch, places.prefix)
     invalid: list[str]
     try:
@@ -98,8 +96,7 @@ def compile_batch(batch: list[str], places: Places) -> list[str]:
         made, invalid = marshal.loads(packed)  # noqa: S302 - written by `keep`
     except FileNotFoundError:
         invalid = compile_now(batch, places.prefix)
-        if places.new:
-            keep(batch, invalid, f"{places.new}/{name}")
+        keep(batch, invalid, f"{places.new}/{name}")
         return invalid
     for path, content in made.items():
         cached = importlib.util.cache_from_source(path)
@@ -181,23 +178,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("tree")
     parser.add_argument("prefix", help="the tree's path once installed")
-    parser.add_argument(
-        "--cache", default="", help="directory of batches that were compiled before"
-    )
-    parser.add_argument("--new", default="", help="directory to make, for those compiled now")
+    parser.add_argument("cache", help="directory of batches that were compiled before")
+    parser.add_argument("new", help="directory to make, for those compiled now")
     options = parser.parse_args()
     if os.environ.get("PYTHONHASHSEED") != "0" or sys.flags.hash_randomization:
         raise SystemExit("bytecode: PYTHONHASHSEED must be 0")
-    new = os.path.abspath(options.new) if options.new else ""
-    if new:
-        os.makedirs(new)
+    places = Places(options.prefix, *map(os.path.abspath, (options.cache, options.new)))
+    os.makedirs(places.new)
     os.chdir(options.tree)
-    for line in compile_tree("lib", Places(options.prefix, options.cache, new)):
+    for line in compile_tree("lib", places):
         print(f"  not Python 3, cannot be imported: {line}")
     made = sum(name.endswith(".pyc") for *_, names in os.walk("lib") for name in names)
     print(f"  {made} files of bytecode")
-    if new:
-        print(f"  {len(os.listdir(new))} batches compiled now, the rest before")
+    print(f"  {len(os.listdir(places.new))} batches compiled now, the rest before")
 
 
 if __name__ == "__main__":

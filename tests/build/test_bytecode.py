@@ -39,13 +39,12 @@ class Compiler:
         """Every file of bytecode that is made in ``tree``, by its path below it.
 
         With ``kept`` as the directory of batches that were compiled before, to which those
-        are added that were not.
+        are added that were not; without it there are none.
         """
-        keeping = "--cache /kept --new /new" if kept else ""
         script = f"""
-            mkdir -p {tree}
+            mkdir -p {tree} /kept
             cp -r /modules {tree}/lib
-            {wrapper} python3 -B /lib-of-debian/bytecode.py {tree} /usr/lib/airflow {keeping}
+            {wrapper} python3 -B /lib-of-debian/bytecode.py {tree} /usr/lib/airflow /kept /new
         """
         binds = (*self.spec.binds, *((Bind(kept, "/kept"),) if kept else ()))
         spec = replace(self.spec, binds=binds)

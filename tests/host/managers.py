@@ -10,11 +10,8 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from tests.host.lab import Lab
-from tests.host.registry import scenario
 from tests.host.site import DEADLINE
 
 from airflow_deb.machine import Machine
@@ -130,11 +127,3 @@ class Ansible:
 
 Manager = Puppet | Ansible
 MANAGERS: dict[str, type[Manager]] = {"puppet": Puppet, "ansible": Ansible}
-
-
-@scenario("pair")
-def managed_layer(lab: Lab) -> tuple[Path, ...]:
-    """The layers of `pair` with both tools on top."""
-    suite = lab.artifact.cell.suite.name
-    wanted = [name for manager in MANAGERS.values() for name in manager.packages(suite)]
-    return lab.install("managed", lab.result("pair"), wanted, idle=True)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.host.lab import DAGS, INSIDE, PYTHON, SERVICES, USER, Lab
+from tests.host.managers import MANAGERS
 from tests.host.registry import scenario
 from tests.host.site import DEADLINE, PASSWORD, Site
 
@@ -127,3 +128,11 @@ def _copy_example(lab: Lab, machine: Machine) -> None:
 
 def _known(site: Site, dag: str) -> Callable[[], bool]:
     return lambda: bool(site.states(dag)["known"])
+
+
+@scenario("pair")
+def managed_layer(lab: Lab) -> tuple[Path, ...]:
+    """The layers of `pair` with both tools on top."""
+    suite = lab.artifact.cell.suite.name
+    wanted = [name for manager in MANAGERS.values() for name in manager.packages(suite)]
+    return lab.install("managed", lab.result("pair"), wanted, idle=True)

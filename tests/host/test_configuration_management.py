@@ -27,6 +27,7 @@ PLACES = "/etc /home /root /run /srv /tmp /usr/local /var"
 class Story:
     """What each run did, and how things were after it."""
 
+    tool: str
     team: Instance
     runs: dict[str, Run] = field(default_factory=dict)
     notes: dict[str, Any] = field(default_factory=dict)
@@ -80,7 +81,7 @@ def stories(lab: Lab) -> dict[str, Story]:
     host = Host(lab, machine, tuned=False)
     found = {}
     for name, manager in MANAGERS.items():
-        found[name] = Story(host.instance(TEAMS[name]))
+        found[name] = Story(name, host.instance(TEAMS[name]))
         tell(lab, manager(machine), found[name], SECRETS[name])
     return found
 
@@ -138,11 +139,6 @@ def story(request: pytest.FixtureRequest, stories: dict[str, Story]) -> Story:
     return stories[request.param]
 
 
-def used(story: Story) -> str:
-    """The name of the tool whose story it is."""
-    return next(name for name, team in TEAMS.items() if team == story.team.name)
-
-
 def test_a_new_instance_runs_after_the_first_run(story: Story) -> None:
     """Declared, applied, its tables made, started: nobody has typed anything."""
     first = story.runs["first"]
@@ -165,7 +161,7 @@ def test_texts_stay_texts(story: Story) -> None:
 
 
 def test_secrets_arrive(story: Story) -> None:
-    first, other = SECRETS[used(story)]
+    first, other = SECRETS[story.tool]
     assert story.notes["password"] == f"{first}\n"
     assert story.notes["other password"] == f"{other}\n"
 
@@ -179,13 +175,13 @@ def test_secrets_are_in_no_log_and_no_other_file(story: Story) -> None:
     allowed = {
         f"/etc/airflow/secrets.d/{story.team.name}.yaml",
         f"/srv/airflow-{story.team.name}/airflow.cfg",
-        *MANAGERS[used(story)].vault,
+        *MANAGERS[story.tool].vault,
     }
     assert set(story.notes["other secret"]) == allowed
     assert set(story.notes["first secret"]) == allowed
     assert story.notes["first secret later"] == []
     for run in story.runs.values():
-        assert [secret for secret in SECRETS[used(story)] if secret in run.said] == []
+        assert [secret for secret in SECRETS[story.tool] if secret in run.said] == []
 
 
 def test_a_change_is_brought_about(story: Story) -> None:

@@ -6,7 +6,6 @@ import pytest
 from tests.documents import Command
 from tests.host.instances import Host
 from tests.host.lab import Lab
-from tests.host.managers import managed_layer  # noqa: F401 - registers it
 from tests.host.pages import MANAGED, OPERATIONS, PAGES, README
 from tests.host.reader import Page, Reader, Typed
 from tests.host.registry import scenario

@@ -39,7 +39,7 @@ def test_same_bytes(host_artifact: Artifact, scratch: Path) -> None:
     spec = deb.specification(places, fits[0], INSTANCES, root, scratch / "uv")
     bind = replace(spec.binds[0], source=scratch / "deb" / "build")
     spec = replace(spec, name=f"{spec.name}-again", scratch=scratch / "deb", binds=(bind,))
-    built = deb.build(places, fits[0], INSTANCES, spec, [], scratch / "uv", log.Step("deb"))
+    built = deb.build(fits[0], INSTANCES, spec, [], scratch / "uv", log.Step("deb"))
     found = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in built}
     package = host_artifact.record.package
     assert found[package] == host_artifact.record.files[package][0]
