@@ -26,7 +26,7 @@ _PACKAGES = "ca-certificates git make python3 python3-venv"
 # Below the checkout, as GitLab keeps nothing else, and as .gitignore knows it.
 _CACHE = ".cache/airflow-deb"
 # Not the roots: they hold devices and other users' files, and are made in a minute.
-_CACHED = ("downloads", "wheels")
+_CACHED = ("downloads", "wheels", "bytecode")
 _KEPT = ("deb", "buildinfo", "changes", "json", "SHA256SUMS", "asc")
 # The machine that has the repository, as a runner of the project's: the key never leaves it.
 _REPOSITORY = "airflow-repository"

@@ -106,7 +106,7 @@ def test_gitlabs_cache_is_the_builders() -> None:
     cache = job["variables"]["AIRFLOW_DEB_CACHE"].removeprefix("$CI_PROJECT_DIR/")
     built = Paths(Path("/project"), Path("/project") / cache)
     kept = {Path("/project") / path for path in job["cache"]["paths"]}
-    assert kept == {built.downloads, built.wheels}
+    assert kept == {built.downloads, built.wheels, built.bytecode}
     ignored = (PROJECT / ".gitignore").read_text(encoding="utf-8").splitlines()
     assert f"/{cache.split('/')[0]}/" in ignored
 
