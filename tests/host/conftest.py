@@ -27,6 +27,7 @@ from tests.host.scenarios import (
     services,
     sqlite,
 )
+from tests.host.turns import LAB, Turns
 
 from airflow_deb import busy, log, paths
 
@@ -51,8 +52,9 @@ _TIMINGS = pytest.StashKey[list[str]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Write down when the whole ring has passed."""
+    """Write down when the whole ring has passed; have modules take turns."""
     config.pluginmanager.register(tested.Ring(Path(__file__).parent))
+    config.pluginmanager.register(Turns())
 
 
 def pytest_terminal_summary(
@@ -82,6 +84,7 @@ def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
         try:
             used = {n for item in request.session.items for n in getattr(item, "fixturenames", ())}
             this.start(wanted(used))
+            request.config.stash[LAB] = this
             yield this
         finally:
             request.config.stash[_TIMINGS] = this.timings

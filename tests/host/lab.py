@@ -8,9 +8,10 @@ sees what another did.
 from __future__ import annotations
 
 import os
+import threading
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Container, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -80,6 +81,9 @@ class Lab:
         self._pool = ThreadPoolExecutor(_places())
         self._tasks: dict[str, Future[Any]] = {}
         self._machines: dict[str, ExitStack] = {}
+        # Which task each thread is at, and the machines it has made.
+        self._at = threading.local()
+        self._made: dict[str, list[Machine]] = {}
         self._closing = False
         self._started = time.monotonic()
         self.timings: list[str] = []
@@ -105,6 +109,25 @@ class Lab:
     def result(self, name: str) -> Any:
         """What the task ``name`` gave; raises what it raised."""
         return self._tasks[name].result()
+
+    def working(self) -> list[str]:
+        """The tasks that have not ended."""
+        return [name for name, task in self._tasks.items() if not task.done()]
+
+    def wait(self) -> None:
+        """Until another task has ended."""
+        wait([self._tasks[name] for name in self.working()], return_when=FIRST_COMPLETED)
+
+    def has_machine(self, task: str) -> bool:
+        """Whether ``task`` has made a machine that may be running."""
+        return task in self._made
+
+    def retire_all_but(self, tasks: Container[str]) -> None:
+        """Power off the machines of all that have ended and are not among ``tasks``."""
+        for name in [name for name in self._tasks if name not in tasks]:
+            if self._tasks[name].done():
+                for machine in self._made.pop(name, ()):
+                    self.retire(machine)
 
     def close(self) -> None:
         """Power all machines off and delete all layers, also under a running task.
@@ -174,6 +197,7 @@ class Lab:
         life = ExitStack()
         machine = life.enter_context(Machine(self._spec(name, layers)))
         self._machines[machine.spec.name] = life
+        self._made.setdefault(getattr(self._at, "task", ""), []).append(machine)
         machine.call(["useradd", "--create-home", "--shell", "/bin/sh", USER])
         for source, target in (("inside", INSIDE), ("dags", DAGS), ("team_dags", TEAM_DAGS)):
             for path in sorted((_HERE / source).iterdir()):
@@ -194,6 +218,7 @@ class Lab:
             done.result()
 
     def _timed(self, name: str, task: Callable[[Lab], Any]) -> Any:
+        self._at.task = name
         try:
             return task(self)
         finally:
