@@ -1,14 +1,15 @@
-"""Real containers over a small root of bullseye, which the cache keeps."""
+"""Real containers over the root that 2.1.0 is built in, which the cache keeps."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from airflow_deb import container, log, paths, roots, versions
+from airflow_deb import container, log, make, paths, roots, settings, versions
 from airflow_deb.paths import Paths
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -24,9 +25,11 @@ def places() -> Paths:
 
 @pytest.fixture(scope="session")
 def root(places: Paths) -> Path:
-    """A root that can compile C and build wheels."""
-    suite = versions.load(places.versions_sh).suites["bullseye"]
-    return roots.ensure(places, roots.root(suite, "buildd", ["python3-dev", "python3-venv"]))
+    """A root of bullseye that can compile C and build wheels; `make deb` needs it anyway."""
+    matrix = versions.load(places.versions_sh)
+    chosen = replace(settings.read(), version="2.1.0", suite="bullseye")
+    recipe = make.recipe(places, matrix, chosen)
+    return roots.ensure(places, roots.root(recipe.cell.suite, "buildd", recipe.build_packages))
 
 
 @pytest.fixture
