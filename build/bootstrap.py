@@ -59,6 +59,8 @@ RING_PROGRAMS = {
     },
     "tests/repo": {**REPOSITORY_PROGRAMS, "dpkg-buildpackage": "dpkg-dev"},
 }
+# `make test` has two rings at once, which must not both call apt-get.
+_ALL_RINGS = ("tests", "tests.gate")
 COMMAND_PROGRAMS = {
     "reproduce": {"disorderfs": "disorderfs", "diffoscope": "diffoscope-minimal"},
 }
@@ -73,7 +75,7 @@ def programs(arguments: list[str]) -> dict[str, str]:
         return REPOSITORY_PROGRAMS
     found = {**PROGRAMS, **COMMAND_PROGRAMS.get(arguments[0], {})}
     for ring, more in RING_PROGRAMS.items():
-        if any(word in ("tests", ring) or word.startswith(f"{ring}/") for word in arguments):
+        if any(word in (*_ALL_RINGS, ring) or word.startswith(f"{ring}/") for word in arguments):
             found.update(more)
     return found
 
