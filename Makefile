@@ -5,7 +5,7 @@ SHELL := /bin/sh
 export VERSION SUITE PACKAGE NAME SOURCE FOR CONSTRAINTS RESOLVER FORMAT MIRROR COMPRESS SIGNING_KEY KEYRING DEB REBUILD BUNDLE DB SECURITY REPO FROM TO VALID_DAYS PORT DRY_RUN FAST KEEP NO_WAIT SHELL_ON_FAIL ROWS ROUNDS
 
 # The cell that `make test` builds and tests.
-test test-build test-package test-host test-cell test-offline bench: export VERSION := $(or $(VERSION),2.1.0)
+test test-build test-package test-host test-beside test-cell test-offline bench: export VERSION := $(or $(VERSION),2.1.0)
 
 BUILDER = build/bootstrap.py
 PYTEST = build/bootstrap.py --tests pytest
@@ -106,6 +106,10 @@ test-repo: ## tests of the repository with aptly, gpg and the apt of every suite
 test-host: ## tests in booted Debian containers with the packages installed
 	@$(PYTEST) tests/host
 
+.PHONY: test-beside
+test-beside: ## tests in booted Debian of what stands beside Airflow: Puppet, Ansible, plugins
+	@$(PYTEST) tests/beside
+
 .PHONY: test-upgrade
 test-upgrade: ## tests in booted Debian that go from one Airflow to the next; needs those packages
 	@$(PYTEST) tests/upgrade
@@ -128,7 +132,7 @@ test-offline: ## bundle a built cell and build it again without a network: [VERS
 	@$(PYTEST) tests/offline
 
 .PHONY: test-all
-test-all: ## make test, make deb and make test-cell for every cell, make test-upgrade and test-offline, whatever fails
+test-all: ## make test and test-beside, make deb and test-cell for every cell, test-upgrade and test-offline, whatever fails
 	@$(BUILDER) --tests tests.all_cells
 
 .PHONY: bench

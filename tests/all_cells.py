@@ -1,5 +1,6 @@
-"""`make test-all`: `make test`, then every cell of the matrix is built and tested in turn,
-and then the upgrades from one to the next, and one cell without a network.
+"""`make test-all`: `make test` and what it has no time for, then every cell of the matrix is
+built and tested in turn, and then the upgrades from one to the next, and one cell without
+a network.
 
 Nothing ends it early: what fails is in the summary at the end, with what is not
 locked and so could not be tried. The exit status is 1 when anything failed.
@@ -52,7 +53,7 @@ class Outcome:
 
 def parts(cells: Sequence[State], secure: Container[str] = ()) -> list[Part]:
     """All that is to be done, in turn; ``secure`` names the cells with a security lock."""
-    found = [Part("make test", (("test",),))]
+    found = [Part("make test", (("test",),)), Part("beside", (("test-beside", "VERSION=2.1.0"),))]
     for cell in cells:
         name = f"{cell.version} {cell.suite}"
         chosen = (f"VERSION={cell.version}", f"SUITE={cell.suite}")

@@ -15,6 +15,7 @@ from airflow_deb import paths, versions
 
 ALL = [
     "test",
+    "test-beside VERSION=2.1.0",
     "deb VERSION=2.1.0 SUITE=bullseye",
     "test-cell VERSION=2.1.0 SUITE=bullseye",
     "deb VERSION=2.1.0 SUITE=bullseye SECURITY=1",
@@ -67,7 +68,8 @@ def test_every_locked_cell_is_built_and_tested_in_turn(
     assert run(monkeypatch, called) == 0
     assert called == ALL
     said = lines(capsys)
-    assert said[:2] == ["make test 0.0 s passed", "2.1.0 bullseye 0.0 s passed"]
+    assert said[:2] == ["make test 0.0 s passed", "beside 0.0 s passed"]
+    assert "2.1.0 bullseye 0.0 s passed" in said
     assert "3.3.2 bookworm - not locked" in said
     assert said[-1] == "nothing failed"
 
@@ -76,13 +78,13 @@ def test_a_cell_that_fails_does_not_end_it(
     monkeypatch: pytest.MonkeyPatch, called: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A package that is not built is not tested; all else is."""
-    assert run(monkeypatch, called, ALL[1], ALL[6]) == 1
-    assert called == [ALL[0], ALL[1], *ALL[3:]]
+    assert run(monkeypatch, called, ALL[2], ALL[7]) == 1
+    assert called == [*ALL[:3], *ALL[4:]]
     said = lines(capsys)
     assert "2.1.0 bullseye 0.0 s FAILED: make deb, status 2" in said
     assert "3.3.2 trixie 0.0 s FAILED: make test-cell, status 2" in said
     cells = versions.load(paths.PROJECT / "versions.sh").cells()
-    assert said[-1] == f"2 of {len(cells) + 4} failed"
+    assert said[-1] == f"2 of {len(cells) + 5} failed"
 
 
 def test_nor_does_make_test(monkeypatch: pytest.MonkeyPatch, called: list[str]) -> None:
