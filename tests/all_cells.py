@@ -15,6 +15,8 @@ import time
 from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 
+from tests import gate
+
 from airflow_deb import log, paths, states, versions
 from airflow_deb.errors import AirflowDebError
 from airflow_deb.settings import Settings
@@ -22,11 +24,8 @@ from airflow_deb.states import State
 
 # The second Airflow of the tests of two on one host.
 _NAMED = ("deb", "VERSION=2.1.4", "NAME=airflow-2.1.4")
-# What a run of make hands down to the next, and what would choose a single cell.
-_NOT_HANDED_DOWN = (
-    *("MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES", "MAKELEVEL"),
-    *("VERSION", "SUITE", "NAME", "SECURITY"),
-)
+# What the next run of make must not find: also what would choose a single cell.
+_NOT_HANDED_DOWN = (*gate.NOT_HANDED_DOWN, "VERSION", "SUITE", "NAME", "SECURITY")
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ BESIDE = ("test-unit", "test-provenance", "deb-modern")
 ROW = ("test-build", "deb", "test-package")
 LAST = ("test-repo", "test-host", "test-modern")
 # What a run of make hands down to the next.
-_NOT_HANDED_DOWN = ("MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES", "MAKELEVEL")
+NOT_HANDED_DOWN = ("MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES", "MAKELEVEL")
 
 
 def main() -> int:
@@ -47,7 +47,7 @@ def _make(targets: tuple[str, ...]) -> int:
 
 
 def _start(targets: tuple[str, ...], output: int | None = None) -> subprocess.Popen[bytes]:
-    env = {name: value for name, value in os.environ.items() if name not in _NOT_HANDED_DOWN}
+    env = {name: value for name, value in os.environ.items() if name not in NOT_HANDED_DOWN}
     error = subprocess.STDOUT if output is not None else None
     return subprocess.Popen(
         ["make", *targets], cwd=paths.PROJECT, env=env, stdout=output, stderr=error
@@ -55,4 +55,7 @@ def _start(targets: tuple[str, ...], output: int | None = None) -> subprocess.Po
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)
