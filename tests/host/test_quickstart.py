@@ -108,7 +108,7 @@ def test_units_are_valid(quickstart: Quick) -> None:
 def test_units_are_hardened(quickstart: Quick) -> None:
     """Those of the table that this version has not, too."""
     machine = quickstart.team.machine
-    paths = machine.shell(f"ls {UNITS}/airflow-*@.service").stdout.split()
+    paths = machine.shell(f"ls {UNITS}/airflow*.service").stdout.split()
     figures = {}
     for path in paths:
         unit = path.rpartition("/")[2].replace("@.", "@analytics.")
@@ -116,9 +116,8 @@ def test_units_are_hardened(quickstart: Quick) -> None:
         found = re.search(r"Overall exposure level for \S+: ([0-9.]+)", said)
         assert found, said
         figures[unit] = float(found[1])
-    assert {"airflow-scheduler@analytics.service", "airflow-kerberos@analytics.service"} <= set(
-        figures
-    )
+    daemons = {f"airflow-{name}@analytics.service" for name in ("scheduler", "kerberos")}
+    assert {"airflow.service", "airflow@analytics.service"} | daemons <= set(figures)
     assert {unit: figure for unit, figure in figures.items() if figure > EXPOSURE} == {}
 
 
