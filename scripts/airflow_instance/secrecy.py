@@ -10,13 +10,18 @@ MASK = "********"
 
 # Names of options and variables whose value is a secret whatever the schema says.
 _NAMES = re.compile(
-    r"(?:^|_)(?:password|passwd|passphrase|token|secret|fernet_key|secret_key|private_key|"
-    r"access_key|api_key)$",
+    r"(?:password|passwd|_pwd|passphrase|basic_auth)$|"
+    r"(?:^|_)(?:token|secret|fernet_key|secret_key|private_key|access_key|api_key)$",
     re.IGNORECASE,
 )
 # Airflow's own OPTION_secret and OPTION_cmd name where a secret is, not the secret.
 _POINTER = re.compile(r"(?:password|key|token|conn|url|backend)_(?:secret|cmd)$", re.IGNORECASE)
 _PASSWORD_IN_URL = re.compile(r"(://[^/@\s:]*:)((?!%\{)[^@\s]+)(@)")
+# As drivers take it, too: hive://host:10000/?auth=LDAP&password=…
+_PASSWORD_IN_QUERY = re.compile(
+    r"([?&](?:[A-Za-z0-9_.-]*(?:password|passwd|_pwd|token|secret)|pwd)=)((?!%\{)[^&#\s]+)",
+    re.IGNORECASE,
+)
 
 
 def named_secret(name: str) -> bool:
@@ -30,7 +35,8 @@ def named_secret(name: str) -> bool:
 
 def has_password(text: str) -> bool:
     """Whether ``text`` is a URL with a password in it; a placeholder is none."""
-    return bool(_PASSWORD_IN_URL.search(text))
+    in_query = "://" in text and _PASSWORD_IN_QUERY.search(text)
+    return bool(in_query or _PASSWORD_IN_URL.search(text))
 
 
 def exposed(path: schema.Path, value: object) -> bool:
@@ -51,9 +57,7 @@ def masked(path: schema.Path, value: object) -> object:
         kind in (True, "mask") or inside_extra or named_secret(path[-1])
     ):
         return MASK
-    if isinstance(value, str):
-        return _PASSWORD_IN_URL.sub(rf"\g<1>{MASK}\g<3>", value)
-    return value
+    return _without_passwords(value) if isinstance(value, str) else value
 
 
 def mask_config_line(line: str) -> str:
@@ -61,4 +65,10 @@ def mask_config_line(line: str) -> str:
     match = re.match(r"([+\- ]?)([A-Za-z_][A-Za-z0-9_.-]*)( ?= ?)(.*)", line)
     if match and named_secret(match[2]) and match[4].strip('"'):
         return f"{match[1]}{match[2]}{match[3]}{MASK}"
-    return _PASSWORD_IN_URL.sub(rf"\g<1>{MASK}\g<3>", line)
+    return _without_passwords(line)
+
+
+def _without_passwords(text: str) -> str:
+    """``text`` with the passwords of URLs in it masked."""
+    text = _PASSWORD_IN_URL.sub(rf"\g<1>{MASK}\g<3>", text)
+    return _PASSWORD_IN_QUERY.sub(rf"\g<1>{MASK}", text) if "://" in text else text

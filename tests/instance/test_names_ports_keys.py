@@ -114,6 +114,11 @@ def test_key_forms() -> None:
         ("sql_alchemy_conn_cmd", False),
         ("web_server_ssl_key", False),
         ("secret_key", True),
+        ("PGPASSWORD", True),
+        ("MYSQL_PWD", True),
+        ("PWD", False),
+        ("flower_basic_auth", True),
+        ("max_tokens", False),
     ],
 )
 def test_secret_names(name: str, secret: bool) -> None:
@@ -124,6 +129,11 @@ def test_masks() -> None:
     url = "postgresql://u:p@h/d"
     assert secrecy.masked(("db_url",), url) == "postgresql://u:********@h/d"
     assert secrecy.masked(("connections", "a", "extra", "k"), "v") == secrecy.MASK
+    url = "hive://h/?auth=LDAP&password=p&api_token=t#x"
+    assert secrecy.exposed(("connections", "a"), url)
+    shown = "hive://h/?auth=LDAP&password=********&api_token=********#x"
+    assert secrecy.masked(("connections", "a"), url) == shown
+    assert not secrecy.exposed(("connections", "a"), "hive://h/?password=%{db_password}&auth=LDAP")
     assert secrecy.mask_config_line("+fernet_key = abc") == "+fernet_key = ********"
     assert secrecy.mask_config_line("parallelism = 3") == "parallelism = 3"
     assert not secrecy.exposed(("db_url",), "postgresql://%{db_user}:%{db_password}@h/d")
