@@ -19,6 +19,8 @@ from airflow_instance.url import Database, encode
 PRINTABLE = st.text(st.characters(blacklist_categories=["Cs", "Cc"]))
 QUOTES = ['a"b', "a'b", "\\", "a\\", "\\$", '\\"']
 AWKWARD = [*QUOTES, "$HOME", "`id`", "100%", "é ü 漢 🙂", "#x", "a;b", ""]
+# What Python takes for the end of a line, and neither systemd nor a shell does.
+AWKWARD += ["a\u2028b", "a\u2029b"]
 
 
 def shell_reads(quoted: str) -> str:
@@ -44,7 +46,9 @@ def test_environment_quoting(text: str) -> None:
 
 @pytest.mark.parametrize("text", AWKWARD)
 def test_environment_quoting_of_awkward_values(text: str) -> None:
-    assert shell_reads(quoting.environment(text)) == text
+    quoted = quoting.environment(text)
+    assert shell_reads(quoted) == text
+    assert environment.parse(f"NAME={quoted}\n") == {"NAME": text}
 
 
 @pytest.mark.parametrize("text", ["a\nb", "a\rb", "a\x00b", "\x1b[0m"])

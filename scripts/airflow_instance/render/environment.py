@@ -26,7 +26,8 @@ def render(instance: Instance) -> str:
 def parse(text: str) -> dict[str, str]:
     """What `render` wrote, read back."""
     found: dict[str, str] = {}
-    for line in text.splitlines():
+    # Nothing but this ends a line for systemd and for a shell; str.splitlines knows more.
+    for line in text.split("\n"):
         name, equals, quoted = line.partition("=")
         if equals and not name.startswith("#"):
             found[name] = _unquote(quoted)
