@@ -26,6 +26,8 @@ _CHECKS = frozenset(
     {"$ref", "type", "enum", "pattern", "minLength", "maxLength", "minimum", "maximum"}
     | {"required", "properties", "propertyNames", "additionalProperties"}
 )
+# What a text may be instead of its own form; `validate` has ``templates`` for that.
+_PLACEHOLDER = {"$ref": "#/$defs/placeholder"}
 _TYPES: dict[str, tuple[tuple[type, ...], str]] = {
     "string": ((str,), "text"),
     "integer": ((int,), "a whole number"),
@@ -49,7 +51,9 @@ def load() -> Mapping[str, Any]:
 def unsupported(schema: Mapping[str, Any] | None = None) -> list[str]:
     """The keywords of a schema that `validate` would not check."""
     schema = load() if schema is None else schema
-    found = [key for key in schema if key not in _ANNOTATIONS | _CHECKS]
+    found = [key for key in schema if key not in _ANNOTATIONS | _CHECKS | {"anyOf"}]
+    if "anyOf" in schema and schema["anyOf"][1:] != [_PLACEHOLDER]:
+        found.append("anyOf")
     for key in ("properties", "$defs"):
         for inner in schema.get(key, {}).values():
             found += unsupported(inner)
@@ -60,11 +64,14 @@ def unsupported(schema: Mapping[str, Any] | None = None) -> list[str]:
 
 
 def resolve(schema: Mapping[str, Any]) -> Mapping[str, Any]:
-    """``schema`` with what its $ref names; its own keywords win."""
-    if "$ref" not in schema:
-        return schema
-    name = schema["$ref"].rsplit("/", 1)[-1]
-    return {**load()["$defs"][name], **{k: v for k, v in schema.items() if k != "$ref"}}
+    """``schema`` with what its $ref names, and the form that it has without placeholders.
+
+    Its own keywords win.
+    """
+    if "$ref" in schema:
+        name = schema["$ref"].rsplit("/", 1)[-1]
+        schema = {**load()["$defs"][name], **{k: v for k, v in schema.items() if k != "$ref"}}
+    return {**schema, **schema["anyOf"][0]} if "anyOf" in schema else schema
 
 
 def at(path: Path) -> Mapping[str, Any] | None:
