@@ -181,6 +181,11 @@ class Layout(NamedTuple):
         return self.real(f"/run/airflow-instances/{name}.lock")
 
     @staticmethod
+    def untold_file(name: str) -> str:
+        """What was changed when an apply broke off before systemd was told."""
+        return f"/run/airflow-instances/{name}.untold"
+
+    @staticmethod
     def migrate_log(name: str) -> str:
         """What Airflow printed when it last made or changed the database."""
         return f"/var/log/airflow-instances/{name}-migrate.log"

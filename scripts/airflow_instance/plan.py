@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
+from . import untold
 from .changes import (
     Change,
     CreateDatabase,
@@ -72,7 +73,7 @@ class Planner:
     ) -> list[Change]:
         """``changes``, and behind them what systemd has to be told: only what they
         concern, only what runs."""
-        kinds = {c.kind for c in changes if isinstance(c, (WriteFile, Remove)) and c.kind}
+        kinds = untold.kinds(changes) | (untold.recall(self.tree, name) if daemons else set())
         told = [c for c in changes if isinstance(c, Systemctl)]
         # After the restart: until then, it is what daemons import from.
         last = [c for c in changes if isinstance(c, PrunePackages)]

@@ -10,10 +10,13 @@ there then is killed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from . import probe, quoting, units
+from .changes import Change, Systemctl
 from .errors import ConflictError, HostError, InstanceError
 from .layout import unit
 from .running import Clock
@@ -24,6 +27,9 @@ RUNNERS = ("scheduler", "celery-worker")  # the daemons whose units tasks run in
 GRACE = 60.0  # seconds that tasks have to end when they are told to
 PATIENCE = 900.0  # longer than any unit takes to stop
 _SHOWN = 5
+_LINES = 2000  # of the journal, from the start of a stop to its end
+_KILLED = "timed out. Killing"  # what systemd says of a unit whose TimeoutStopSec= is over
+_STOPS = ("stop", "try-restart")
 _RUNNING = "SELECT dag_id, task_id, pid FROM task_instance WHERE state = 'running'"
 
 
@@ -92,6 +98,44 @@ def listed(tasks: Sequence[Task]) -> str:
     return f"{len(names)} ({', '.join(names[:_SHOWN])}{more})"
 
 
+@contextlib.contextmanager
+def watched(site: Site, name: str, changes: Sequence[Change]) -> Iterator[None]:
+    """Say which tasks the stops among ``changes`` wait for, and, behind them, what was killed."""
+    told = [change.arguments for change in changes if isinstance(change, Systemctl)]
+    named = [word for verb, *words in told if verb in _STOPS for word in words]
+    runners = [word for word in named if units.daemon_of(word) in RUNNERS]
+    if not runners:
+        yield
+        return
+    print_waiting(site, name, runners)
+    cursor = site.host.cursor()
+    yield
+    lines = {unit: site.host.journal(unit, cursor, _LINES) for unit in runners}
+    warn_killed(name, [unit for unit in runners if any(_KILLED in line for line in lines[unit])])
+
+
+def print_waiting(site: Site, name: str, stopped: Sequence[str]) -> None:
+    """Say which tasks a stop of the units ``stopped`` waits for."""
+    try:
+        tasks = running_tasks(site, name, list(site.host.states(stopped).values()))
+    except InstanceError:
+        print(f"{name}: waits for tasks, and nobody can tell which run", flush=True)
+        return
+    if tasks:
+        print(f"{name}: waits until these have ended: {listed(tasks)}", flush=True)
+
+
+def warn_killed(name: str, killed: Sequence[str]) -> None:
+    """Warn of units that did not stop in time, and of the tasks in them."""
+    if killed:
+        print(
+            f"airflow-instance: warning: {name}: tasks still ran when the time to stop was over, "
+            f"and were killed with {', '.join(map(units.daemon_of, killed))}; look for failed "
+            "tasks in the web UI",
+            file=sys.stderr,
+        )
+
+
 class Stop:
     """One stop of units of one instance."""
 
@@ -109,12 +153,13 @@ class Stop:
         self.progress = progress
 
     def gently(self, wanted: Sequence[str]) -> None:
-        """Stop ``wanted`` as systemctl stop does.
+        """Stop ``wanted`` as systemctl stop does; warn of those that were killed then.
 
         Raises HostError when it takes longer than it can.
         """
         self.site.host.systemctl("stop", "--no-block", *wanted)
         self._gone(wanted, PATIENCE)
+        warn_killed(self.name, self._killed(wanted))
 
     def drain(self, wanted: Sequence[str], minutes: int) -> list[str]:
         """Stop ``wanted``, and let what runs take ``minutes``; the units that were killed then."""
@@ -133,11 +178,7 @@ class Stop:
                 tree.remove(file)
                 tree.remove_directory(file.rpartition("/")[0])
             self.site.host.systemctl("daemon-reload")
-        states = self.site.host.states(runners).values()
-        killed = [state.unit for state in states if state.result == "timeout"]
-        if killed:
-            self.site.host.systemctl("reset-failed", *killed)
-        return killed
+        return self._killed(runners)
 
     def force(self, wanted: Sequence[str]) -> list[Task]:
         """Stop ``wanted`` and end their tasks, first with SIGTERM; the tasks that were ended."""
@@ -162,6 +203,15 @@ class Stop:
         if failed:
             host.systemctl("reset-failed", *failed)
         return tasks
+
+    def _killed(self, stopped: Sequence[str]) -> list[str]:
+        """The runners among ``stopped`` that did not end in time. systemd forgets it of them."""
+        runners = [u for u in stopped if units.daemon_of(u) in RUNNERS]
+        states = self.site.host.states(runners).values() if runners else ()
+        killed = [state.unit for state in states if state.result == "timeout"]
+        if killed:
+            self.site.host.systemctl("reset-failed", *killed)
+        return killed
 
     def _gone(self, wanted: Sequence[str], patience: float) -> None:
         end = self.clock.now() + patience

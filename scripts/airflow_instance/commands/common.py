@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Callable, Iterable, Sequence
 
-from .. import transition
+from .. import stopping, transition, untold
 from ..changes import Change, WriteFile
 from ..engine import Engine
 from ..layout import Layout
@@ -44,7 +44,8 @@ def show_changes(name: str, changes: Sequence[Change], *, diff: bool, would: boo
 def carry_out(site: Site, plans: Sequence[InstancePlan], args: argparse.Namespace) -> None:
     """Do, or with --dry-run print, what was planned.
 
-    Raises what the engine raises; changes before the failing one stay done.
+    Raises what the engine raises; changes before the failing one stay done, and the next
+    apply tells systemd of them.
     """
     engine = Engine(site.tree, site.host)
     for plan in plans:
@@ -55,9 +56,18 @@ def carry_out(site: Site, plans: Sequence[InstancePlan], args: argparse.Namespac
             for line in transition.carry_over(site, plan, told):
                 print(f"{plan.name}: {line}")
         elif not args.dry_run:
-            engine.execute(plan.changes, told)
+            _execute(site, engine, plan, told)
         if plan.last:
             print(f"{plan.name}: {plan.last}")
+
+
+def _execute(site: Site, engine: Engine, plan: InstancePlan, told: Callable[[str], None]) -> None:
+    with stopping.watched(site, plan.name, plan.changes):
+        if site.host.can_start:
+            with untold.remembered(site.tree, plan.name, plan.changes):
+                engine.execute(plan.changes, told)
+        else:
+            engine.execute(plan.changes, told)
 
 
 def _silent(line: str) -> None:

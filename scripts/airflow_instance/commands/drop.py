@@ -6,7 +6,7 @@ import argparse
 import sys
 import time
 
-from .. import backups, names, removal
+from .. import backups, names, removal, stopping
 from ..changes import Change, MakeDirectory, Remove, WriteFile
 from ..engine import Engine, locked
 from ..errors import ConflictError, InstanceError, UnknownInstanceError, UsageError
@@ -85,7 +85,8 @@ def run(site: Site, args: argparse.Namespace) -> int:
             _confirm(name, args)
             removal.check(site, wanted)
         engine = Engine(site.tree, site.host)
-        engine.execute(stops)
+        with stopping.watched(site, name, stops):
+            engine.execute(stops)
         stamp = _delete(site, engine, wanted, args) if wanted else ""
         with locked(layout):
             place = _retire(site, name, keys=bool(wanted and (wanted.server or wanted.sqlite)))
