@@ -39,6 +39,7 @@ class Seen:
     doctor: dict[str, list[dict[str, str]]] = field(default_factory=dict)
     pids: dict[str, int] = field(default_factory=dict)
     journal: str = ""
+    listed: str = ""  # what ls --check says of the hanging scheduler
     state: str = ""  # the watchdog's memory: mode and owner
     textfile: Result | None = None
     promtool: dict[str, Result] = field(default_factory=dict)
@@ -147,6 +148,7 @@ def hang(host: Host, team: Instance, seen: Seen) -> None:
     seen.checks["hung"] = wait_for(team, CRITICAL, "scheduler's heartbeat")
     sql(host, _ELSEWHERE)
     seen.checks["hidden"] = check(team)
+    seen.listed = host.tool("ls", "--check", "--json").stdout
     sql(host, _NOWHERE)
     seen.pids["hung"] = team.pid("scheduler")
     # Strikes that the timer gave before it was stopped are of no daemon that was well.

@@ -67,6 +67,11 @@ def test_check(moment: str, status: int, part: str, health: Seen) -> None:
     assert part in line
 
 
+def test_ls_says_that_the_scheduler_hangs(health: Seen) -> None:
+    rows = {row["name"]: row["status"] for row in json.loads(health.listed)}
+    assert rows[NAME] == ["online", "scheduler_stale"]
+
+
 def test_check_measures(health: Seen) -> None:
     """What is well is measured, and nothing of it is what the limits are."""
     data = json.loads(health.checks["json"].stdout)

@@ -110,7 +110,7 @@ def test_a_database_that_is_to_be_migrated_keeps_it_stopped(
     assert capsys.readouterr().out.endswith("next: airflow-instance migrate a\n")
     assert held.recall(site, "a") == Held(RAN, complete=True, had=RAN)
     run("ls", "--no-header")
-    assert capsys.readouterr().out.split()[4] == "down,held"
+    assert capsys.readouterr().out.split()[4] == "down,held,migration_pending"
     # It thinks better of it, before anything is migrated.
     database.state = heads.CURRENT
     assert move(run, DEFAULT) == 0

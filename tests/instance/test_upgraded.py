@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from airflow_instance import heads, held, running, transition
+from airflow_instance.commands import ls
+from airflow_instance.health import rules
 from airflow_instance.layout import Layout
 from airflow_instance.site import Site
 from airflow_instance.units import State
@@ -87,6 +89,10 @@ def test_ls_says_how_each_is(
     database.state = heads.PENDING
     assert words() == "online"
     assert words("--check") == "online,migration_pending"
+    finding = rules.Finding("heartbeat", rules.CRITICAL, "old", sick="dag-processor")
+    with monkeypatch.context() as patch:
+        patch.setattr(ls, "look", lambda *words, **options: ([finding], None))
+        assert words("--check") == "online,migration_pending,dag_processor_stale"
     database.unreachable = "refused"
     assert words("--check") == "online,database_unreachable"
     assert run("disable", "a", "--manual") == 0

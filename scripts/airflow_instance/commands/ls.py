@@ -7,8 +7,10 @@ import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
-from .. import declaration, heads, held, ports, units
+from .. import declaration, former, heads, held, ports, units
 from ..errors import InstanceError
+from ..health import target
+from ..health.look import look
 from ..installation import find as find_installation
 from ..layout import DEFAULT_INSTALLATION
 from ..parameters import expand
@@ -20,6 +22,7 @@ from .common import warn
 COLUMNS = ("name", "version", "user", "port", "status", "home")
 # And, where one is not the default, which Airflow that is.
 INSTALLATION = "installation"
+_ANSWER_TIME = 5.0  # seconds that a database has
 
 States = Mapping[str, State]
 Fact = Callable[[Site, str, States], Sequence[str]]
@@ -32,8 +35,9 @@ def online(site: Site, name: str, states: States) -> Sequence[str]:
 
 
 def waiting(site: Site, name: str, states: States) -> Sequence[str]:
-    """held: stopped when it got another Airflow, until it is migrated."""
-    return ["held"] if held.recall(site, name) else []
+    """held: stopped when it got another Airflow; migration_pending: not migrated since."""
+    words = ["held"] if held.recall(site, name) else []
+    return [*words, "migration_pending"] if former.of_database(site.tree, name) else words
 
 
 def database(site: Site, name: str) -> Sequence[str]:
@@ -46,15 +50,26 @@ def database(site: Site, name: str) -> Sequence[str]:
     }
     try:
         instance = site.view(site.as_applied(site.load(name, secrets=False)))
-        return words.get(heads.state(site, instance, timeout=5).state, [])
+        return words.get(heads.state(site, instance, timeout=_ANSWER_TIME).state, [])
     except InstanceError:
         return ["database_not_asked"]
+
+
+def heartbeats(site: Site, name: str) -> Sequence[str]:
+    """scheduler_stale: it runs, and has not beaten here for too long; others alike."""
+    try:
+        asked = target.load(site.layout, name)
+        findings, _ = look(site.layout, asked, "airflow-instance ls --check", timeout=_ANSWER_TIME)
+    except InstanceError:
+        return []  # `check` says why
+    stale = [finding.sick for finding in findings if finding.check == "heartbeat"]
+    return [f"{daemon.replace('-', '_')}_stale" for daemon in stale if daemon]
 
 
 # Extension points: each function adds words to the status column, as in
 # "down,migration_pending". FACTS must be cheap and must not raise; CHECKS ask.
 FACTS: tuple[Fact, ...] = (online, waiting)
-CHECKS: tuple[Callable[[Site, str], Sequence[str]], ...] = (database,)
+CHECKS: tuple[Callable[[Site, str], Sequence[str]], ...] = (database, heartbeats)
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -63,7 +78,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--check",
         action="store_true",
-        help="Ask the databases, too, whether they are there and migrated.",
+        help="Ask the databases, too: are they there and migrated, and do the daemons beat?",
     )
 
 
@@ -84,7 +99,7 @@ def row(site: Site, name: str, states: States, *, check: bool = False) -> dict[s
         mode = str(parameters[("start",)].value)
         words += [mode] if mode != "auto" else []
         words += [word for ask in CHECKS for word in ask(site, name)] if check else []
-        found["status"] = words
+        found["status"] = list(dict.fromkeys(words))
         allocated = ports.load(site.layout, name)
         claims = ports.claims(name, declared.leaves, allocated, "")
         found["port"] = next((claim.port for claim in claims if claim.slot == "web"), None)
@@ -138,9 +153,11 @@ COMMAND = Command(
     "UI, status and home; and, when not all are in /usr/lib/airflow, the installation that each "
     "runs. The status is words with commas between: online, degraded (not all "
     "daemons are up) or down; manual or disabled, unless it is started with the host; held, when "
-    "it was stopped for another Airflow; absent; invalid; and with --check migration_pending, "
-    "not_initialised, database_newer, database_unreachable or database_not_asked. Anyone may "
-    "use it.",
+    "it was stopped for another Airflow; migration_pending, when it has got one and was not "
+    "migrated since; absent; invalid. With --check, which is for root, databases are asked, too: "
+    "not_initialised, migration_pending, database_newer, database_unreachable, "
+    "database_not_asked, and scheduler_stale (and alike) for a daemon that runs and does not "
+    "beat. Anyone may use it.",
     arguments=arguments,
     run=run,
     examples=(("airflow-instance ls --json", "for scripts"),),
