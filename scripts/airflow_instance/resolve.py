@@ -76,7 +76,11 @@ def resolve(
             config.pop(option, None)
         else:
             config[option] = leaf
-    config[_url_option(installation)] = _url(parameters, values, database)
+    url = config[_url_option(installation)] = _url(parameters, values, database)
+    results = table().option("celery_results", installation.version)
+    if "celery" in conditions and results and results not in user:
+        # Airflow's own default was a server called postgres, for years.
+        config[results] = Leaf(f"db+{url.value}", url.origin)
     instance = Instance(
         name=declared.name,
         parameters=parameters,

@@ -17,7 +17,6 @@ from tests.host.life import packages
 from tests.host.registry import wanted
 from tests.host.removal import removal
 from tests.host.scenarios import (
-    celery,
     installed,
     instances,
     pair,
@@ -34,7 +33,6 @@ from airflow_deb import busy, log, paths
 # pytest finds fixtures among this module's names.
 __all__ = [
     "attempts",
-    "celery",
     "databases",
     "installed",
     "instances",

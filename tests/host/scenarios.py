@@ -87,7 +87,7 @@ def postgresql(lab: Lab) -> Finished:
     """All of Airflow on PostgreSQL: scheduler with LocalExecutor, web server, REST."""
     example = lab.expected["example"]["dag"]
     machine = lab.machine("postgresql", lab.result("services"))
-    machine.call(["systemctl", "start", "postgresql", "redis-server"])
+    machine.call(["systemctl", "start", "postgresql"])
     _copy_example(lab, machine)
     sql = f"CREATE ROLE {USER} LOGIN PASSWORD 'secret'; CREATE DATABASE {USER} OWNER {USER};"
     machine.shell(f'echo "{sql}" | runuser -u postgres -- psql -v ON_ERROR_STOP=1')
@@ -108,16 +108,6 @@ def postgresql(lab: Lab) -> Finished:
     for dag in (example, OWN_DAG):
         states[dag] = site.wait_for_run(dag)
     return Finished(site, states)
-
-
-@scenario("postgresql")
-def celery(lab: Lab) -> Site:
-    """A Celery worker on PostgreSQL and redis, until it says that it is ready."""
-    machine = lab.result("postgresql").site.machine
-    site = Site(lab, machine, "celery")
-    site.start()
-    site.wait("the worker to be ready", lambda: " ready." in site.journal("worker"))
-    return site
 
 
 def _copy_example(lab: Lab, machine: Machine) -> None:

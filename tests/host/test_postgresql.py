@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from tests.host.lab import USER
 from tests.host.scenarios import OWN_DAG, Finished
-from tests.host.site import PASSWORD, Site
+from tests.host.site import PASSWORD
 
 
 def test_example_succeeds(postgresql: Finished, expectations: dict[str, Any]) -> None:
@@ -92,11 +92,6 @@ def test_daemons_still_run(postgresql: Finished) -> None:
     """After all of that none has given up."""
     site = postgresql.site
     assert [unit for unit in site.daemons if not site.active(unit)] == [], site.words()
-
-
-def test_celery_worker_gets_ready(celery: Site) -> None:
-    """A worker connects to redis and waits for work."""
-    assert celery.active("worker"), celery.words()
 
 
 def _value(samples: list[str], metric: str, *labels: str) -> float:
