@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.host.instances import Host, Instance
+from tests.host.instances import BACK, Host, Instance
 from tests.host.lab import INSIDE, PYTHON, USER, Lab
 from tests.host.registry import scenario
 from tests.host.site import DEADLINE
@@ -31,6 +31,7 @@ class Cell:
     listening: list[str]
     targets: str
     metrics: dict[str, Any] = field(default_factory=dict)
+    back: dict[str, float] = field(default_factory=dict)  # seconds
     other: Result | None = None
 
 
@@ -77,6 +78,8 @@ def cell(lab: Lab) -> Cell:
     if path:
         reply = team.get(path[1])
         seen.metrics = {"status": reply.status, "body": reply.body}
+    seen.back = {daemon: team.kill(daemon) for daemon in team.daemons}
+    team.wait_for_web()
     if lab.expected["auth"]:
         team.tool("set", "--apply", f"airflow_config.core.auth_manager={lab.expected['auth']}")
         seen.other = team.tool("restart", check=False)
@@ -125,6 +128,11 @@ def test_it_listens_on_loopback_only(cell: Cell) -> None:
     ours = [line.split()[3] for line in cell.listening if "postgres" not in line]
     assert any(address.endswith(f":{cell.team.port}") for address in ours)
     assert [address for address in ours if not address.startswith(LOOPBACK)] == []
+
+
+def test_killed_daemons_are_back_soon(cell: Cell) -> None:
+    assert set(cell.back) == set(cell.team.daemons)
+    assert {name: seconds for name, seconds in cell.back.items() if seconds > BACK} == {}
 
 
 def test_metrics_are_what_prometheus_is_told(cell: Cell) -> None:

@@ -27,6 +27,7 @@ from airflow_deb.machine import Machine
 from airflow_deb.run import Result
 
 TOOL = "airflow-instance"
+BACK = 30.0  # seconds in which a daemon that was killed has to be there again
 _LINES = 60
 
 
@@ -181,6 +182,22 @@ class Instance:
     def pid(self, daemon: str) -> int:
         """The main process of a daemon; 0 when it does not run."""
         return int(self.host.property(self.unit(daemon), "MainPID"))
+
+    def kill(self, daemon: str, victim: int = 0) -> float:
+        """SIGKILL for the main process of a daemon, or for another, ``victim``, of it.
+
+        Waits until systemd has started it anew; the seconds until then, by systemd's clock.
+        """
+        before = self.pid(daemon)
+        began = time.monotonic()
+        self.machine.call(["kill", "-KILL", str(victim or before)])
+
+        def anew() -> bool:
+            return self.active(daemon) and self.pid(daemon) not in (0, before)
+
+        self.wait(f"{daemon} to be started anew", anew, may_fail=True)
+        stamp = self.host.property(self.unit(daemon), "ActiveEnterTimestampMonotonic")
+        return int(stamp) / 1e6 - began
 
     def journal(self, daemon: str = "") -> str:
         """All that a daemon, or every unit of the instance, has said."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import pytest
-from tests.host.instances import Host, Instance
+from tests.host.instances import BACK, Host, Instance
 from tests.host.lab import Lab
 from tests.host.registry import scenario
 
@@ -222,3 +222,8 @@ def test_a_silent_kdc_does_not_stop_the_unit_from_trying(kerberos: Kerberos) -> 
         assert f"no KDC of {REALM} answers, so the key was not tried" in done.stderr
     finally:
         kerberos.host.systemctl("start", "krb5-kdc")
+
+
+def test_a_killed_renewer_is_back_soon(kerberos: Kerberos) -> None:
+    assert kerberos.team.kill("kerberos") < BACK
+    assert kerberos.team.as_user("klist", "-s", CCACHE, check=False).status == 0

@@ -6,8 +6,9 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.host.instances import Host, Instance
+from tests.host.instances import BACK, Host, Instance
 from tests.host.lab import DAGS, Lab
+from tests.host.patience import begin, drain, there
 from tests.host.registry import scenario
 
 from airflow_deb.run import Result
@@ -27,6 +28,7 @@ class Recovery:
     team: Instance
     everything: dict[str, Any] = field(default_factory=dict)
     notebook: dict[str, Any] = field(default_factory=dict)
+    back: dict[str, float] = field(default_factory=dict)  # seconds
     restarts: dict[str, int] = field(default_factory=dict)
     outage: dict[str, Any] = field(default_factory=dict)
     stops: dict[str, Result] = field(default_factory=dict)
@@ -63,25 +65,16 @@ def _kill(seen: Recovery) -> None:
     """SIGKILL for each main process, and for gunicorn's."""
     team = seen.team
     for daemon in team.daemons:
-        _kill_one(team, daemon, team.pid(daemon))
+        seen.back[daemon] = team.kill(daemon)
+        team.wait_for_web()
     gunicorn = team.machine.read(f"/run/airflow-webserver@{team.name}/airflow.pid")
-    _kill_one(team, "webserver", int(gunicorn))
+    seen.back["gunicorn"] = team.kill("webserver", int(gunicorn))
+    team.wait_for_web()
     seen.restarts = {
         daemon: int(team.host.property(team.unit(daemon), "NRestarts")) for daemon in team.daemons
     }
     # Only now it forgets that they failed.
     team.tool("restart")
-    team.wait_for_web()
-
-
-def _kill_one(team: Instance, daemon: str, victim: int) -> None:
-    before = team.pid(daemon)
-    team.machine.call(["kill", "-KILL", str(victim)])
-
-    def anew() -> bool:
-        return team.active(daemon) and team.pid(daemon) not in (0, before)
-
-    team.wait(f"{daemon} to be started anew", anew, may_fail=True)
     team.wait_for_web()
 
 
@@ -118,45 +111,20 @@ def _size(team: Instance) -> int:
 def _stops(seen: Recovery) -> None:
     """Stopping while a task runs: refused, forced, and drained."""
     team = seen.team
-    _begin(team)
+    begin(team)
     seen.stops["refused"] = team.tool("stop", check=False)
     seen.seen["still"] = team.active()
     seen.stops["forced"] = team.tool("stop", "--force", check=False)
-    seen.seen["forced"] = (_there(team, "told"), team.states("patient")["tasks"])
+    seen.seen["forced"] = (there(team, "told"), team.states("patient")["tasks"])
     team.as_user("rm", f"{team.home}/told", f"{team.home}/begun")
     team.tool("start")
-    _begin(team)
+    begin(team)
     # Told to stop while the task runs; it ends when it is told to.
-    command = (
-        f"airflow-instance restart --drain=30 {team.name} >/tmp/said 2>&1; echo $? >/tmp/status"
-    )
-    team.machine.call(["systemd-run", "--unit=drain", "--collect", "sh", "-c", command])
+    said, seen.seen["patience"] = drain(team, "scheduler")
+    seen.seen["drained"] = (said, there(team, "told"))
     unit = team.unit("scheduler")
-
-    def told() -> bool:
-        return team.host.property(unit, "ActiveState") == "deactivating"
-
-    team.wait("the scheduler to be told", told)
-    seen.seen["patience"] = team.host.property(unit, "TimeoutStopUSec")
-    team.as_user("touch", f"{team.home}/go")
-    team.wait("the restart", lambda: _text(team, "/tmp/status") != "")
-    said = _text(team, "/tmp/status") + _text(team, "/tmp/said")
-    seen.seen["drained"] = (said, _there(team, "told"))
     seen.seen["patience after"] = team.host.property(unit, "TimeoutStopUSec")
     team.wait_for_web()
-
-
-def _begin(team: Instance) -> None:
-    team.trigger("patient")
-    team.wait("the task to begin", lambda: _there(team, "begun"))
-
-
-def _there(team: Instance, name: str) -> bool:
-    return team.as_user("test", "-e", f"{team.home}/{name}", check=False).status == 0
-
-
-def _text(team: Instance, path: str) -> str:
-    return team.machine.call(["cat", path], check=False).stdout
 
 
 def _upgrade(seen: Recovery) -> None:
@@ -175,6 +143,12 @@ def _upgrade(seen: Recovery) -> None:
     seen.seen["removed"] = [team.host.property(unit, "ActiveState") for unit in team.units]
     seen.stops["back"] = seen.host.tool("upgraded")
     team.wait("it to be back", team.active)
+
+
+def test_killed_daemons_are_back_soon(recovery: Recovery) -> None:
+    """Those of another version, and of Celery and Kerberos, in their own tests."""
+    assert set(recovery.back) == {*recovery.team.daemons, "gunicorn"}
+    assert {name: seconds for name, seconds in recovery.back.items() if seconds > BACK} == {}
 
 
 def test_the_sandbox_lets_tasks_work(recovery: Recovery) -> None:
