@@ -21,9 +21,9 @@ INTERRUPTED = 130
 
 EXIT_STATUS = (
     (0, "done"),
-    (1, "an error that has no status of its own"),
+    (1, "an error that has no status of its own; doctor: there is a finding"),
     (2, "it was so already"),
-    (3, "a declaration is malformed or not to be trusted"),
+    (3, "a declaration is malformed or not to be trusted; status: not all daemons run"),
     (4, "root, or the instance's own user, is needed; the message has the sudo command"),
     (5, "no such instance"),
     (6, "something else is in the way: an instance, a user, a port, a file"),
