@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .packages import Extra
 
 _ANY_ADDRESS = frozenset(["", "0.0.0.0", "::", "*"])  # noqa: S104 - compared, not bound
+_MANAGERS = {"fab": "FabAuthManager", "simple": "SimpleAuthManager"}
 # systemd's own default, behind the virtual environment's programs.
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -129,10 +130,11 @@ def _conditions(
         found.add("statsd")
     manager = table().setting("auth_manager")
     chosen = user.get(manager.option(installation.version) or ("", ""))
-    value = chosen.value if chosen else manager.value(installation.version)
-    # Where the table gives none, FAB's is the only one, or Airflow's own default.
-    if "FabAuthManager" in str(value) or (chosen is None and value is None):
-        found.add("fab")
+    ours = manager.value(installation.version)
+    # What Airflow takes by itself: FAB's where the table gives none.
+    value = chosen.value if chosen else ours
+    value = value or ("FabAuthManager" if ours is None else "SimpleAuthManager")
+    found |= {word for word, name in _MANAGERS.items() if name in str(value)}
     found.add(database_kind(parameters))
     return frozenset(found)
 
@@ -156,7 +158,7 @@ def _defaults(
     found: dict[Option, Leaf] = {}
     for row in table().settings:
         option = row.option(version)
-        if option is None or (row.when and row.when not in conditions):
+        if option is None or not row.applies(conditions):
             continue
         section, _, name = row.unless.partition(".")
         if row.unless and user.get((section, name)):
