@@ -11,6 +11,7 @@ from airflow_instance import doctor
 from airflow_instance.doctor.finding import ERROR, WARNING
 from airflow_instance.errors import DeclarationError
 from airflow_instance.site import Site
+from airflow_instance.versions import parse, table
 
 Declare = Callable[..., Path]
 
@@ -137,3 +138,15 @@ def test_doctor_finds_a_role_in_python(site: Site, declare: Declare) -> None:
     declare("a", f"ensure: present\n{EXTRA}: AUTH_ROLE_PUBLIC = 'Admin'\n")
     found = [f for f in doctor.examine(site, ["a"]) if f.check == "access"]
     assert [f.mend for f in found] == ["take it away, and airflow-instance apply a"]
+
+
+def test_the_document_says_what_open_sets() -> None:
+    """For each auth manager, and by which name to choose the other one."""
+    document = Path(__file__).parents[2] / "docs" / "instances.md"
+    section = document.read_text("utf-8").split("## Who may log in")[1].split("\n## ")[0]
+    assert f"`{SIMPLE}`" in section
+    opened = [row for row in table().settings if "open" in row.when.split()]
+    newest = [row.option(parse("3.3.2")) for row in opened]
+    assert len([option for option in newest if option]) == 2
+    for option in newest:
+        assert option is None or f"`{option[1]}`" in section
