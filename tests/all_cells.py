@@ -16,14 +16,15 @@ from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 
 from tests import gate
+from tests.upgrade.pairs import PAIRS
 
 from airflow_deb import log, paths, states, versions
 from airflow_deb.errors import AirflowDebError
 from airflow_deb.settings import Settings
 from airflow_deb.states import State
 
-# The second Airflow of the tests of two on one host.
-_NAMED = ("deb", "VERSION=2.1.4", "NAME=airflow-2.1.4")
+# The second Airflows of the tests of two on one host.
+_NAMED = tuple(("deb", f"VERSION={pair.version}", f"NAME={pair.name}") for pair in PAIRS)
 # What the next run of make must not find: also what would choose a single cell.
 _NOT_HANDED_DOWN = (*gate.NOT_HANDED_DOWN, "VERSION", "SUITE", "NAME", "SECURITY")
 
@@ -61,7 +62,7 @@ def parts(cells: Sequence[State], secure: Container[str] = ()) -> list[Part]:
         if name in secure:
             again = tuple((*call, "SECURITY=1") for call in calls)
             found.append(Part(f"{name} security", again))
-    upgrades = Part("upgrades", (_NAMED, ("test-upgrade",)))
+    upgrades = Part("upgrades", (*_NAMED, ("test-upgrade",)))
     return [*found, upgrades, Part("offline", (("test-offline", "VERSION=2.1.0"),))]
 
 

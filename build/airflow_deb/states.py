@@ -21,7 +21,10 @@ from .settings import Settings
 from .tested import Tested
 from .versions import Cell, Matrix
 
-_COLUMNS = ("version", "suite", "python", "package", "locked", "built", "tested", "size", "date")
+_COLUMNS = (
+    *("version", "suite", "python", "package", "locked", "built", "tested", "security"),
+    *("size", "date"),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +37,9 @@ class State:
     there is a ``package``, ``no`` when there is none. ``tested``: whether what is
     built, all of it, passed ``tested_ring``. ``size`` (bytes) and ``date`` are of
     the ``package`` that is there. Dates are UTC. ``problem`` is what is wrong with
-    one of the cell's files.
+    one of the cell's files. ``security`` is how far the same cell is with SECURITY=1:
+    ``no`` (its lock is not there), ``locked``, ``stale``, ``built`` or ``tested``; none
+    for a version without such a lock.
     """
 
     version: str
@@ -47,6 +52,7 @@ class State:
     tested: str
     tested_ring: str | None
     tested_date: str | None
+    security: str | None
     size: int | None
     date: str | None
     problem: str | None
@@ -86,6 +92,7 @@ def _row(state: State) -> list[str]:
         state.locked,
         state.built,
         f"{state.tested}{day}",
+        state.security or "-",
         "-" if state.size is None else log.size(state.size),
         state.date[:16].replace("T", " ") if state.date else "-",
     ]
@@ -109,12 +116,12 @@ def _chosen(matrix: Matrix, settings: Settings) -> list[Cell]:
 
 
 def _state(paths: Paths, matrix: Matrix, cell: Cell, settings: Settings) -> State:
-    lock = paths.requirements / cell.version.name / f"{cell.suite.name}.lock"
+    lock = paths.requirements / cell.version.name / f"{cell.lock_name}.lock"
     problem: str | None = None
     done: dict[Binary, Record] = {}
     try:
-        wanted = replace(settings, version=cell.version.name, suite=cell.suite.name, security=False)
-        recipe = make.recipe(paths, matrix, wanted)
+        wanted = replace(settings, version=cell.version.name, suite=cell.suite.name)
+        recipe = make.recipe(paths, matrix, replace(wanted, security=cell.security))
         locked = True
     except ConfigError as error:
         # That a version is declared before it is locked is nothing to complain of.
@@ -127,6 +134,7 @@ def _state(paths: Paths, matrix: Matrix, cell: Cell, settings: Settings) -> Stat
     to_build = tuple(binary.name for binary in BINARIES if binary not in done)
     there = _there(paths, cell)
     proof = None if to_build else _proof(paths, cell, done)
+    other = _other(paths, matrix, cell, settings)
     return State(
         version=cell.version.name,
         suite=cell.suite.name,
@@ -138,10 +146,27 @@ def _state(paths: Paths, matrix: Matrix, cell: Cell, settings: Settings) -> Stat
         tested=_yes(proof is not None),
         tested_ring=proof.ring if proof else None,
         tested_date=proof.date if proof else None,
+        security=_far(other) if other else None,
         size=there.files[there.package][1] if there else None,
         date=(there.date or None) if there else None,
-        problem=problem,
+        problem=problem or (other.problem if other else None),
     )
+
+
+def _other(paths: Paths, matrix: Matrix, cell: Cell, settings: Settings) -> State | None:
+    """The state of the same cell with its other lock, the one for SECURITY=1, if it has one."""
+    if cell.security or cell.version.security is None:
+        return None
+    return _state(paths, matrix, replace(cell, security=True), settings)
+
+
+def _far(state: State) -> str:
+    """How far a cell is, in a word."""
+    if state.tested == "yes":
+        return "tested"
+    if state.built != "no":
+        return "built" if state.built == "yes" else "stale"
+    return "locked" if state.locked == "yes" else "no"
 
 
 def _there(paths: Paths, cell: Cell) -> Record | None:

@@ -79,10 +79,7 @@ def _job(cell: dict[str, Any], project: Path) -> dict[str, Any]:
         "timeout": "4 hours",
         "interruptible": True,
         "variables": {"AIRFLOW_DEB_CACHE": f"$CI_PROJECT_DIR/{_CACHE}"},
-        "cache": {
-            "key": f"{version}-{suite}-{content_key(project, version)}",
-            "paths": [f"{_CACHE}/{name}/" for name in _CACHED],
-        },
+        "cache": _caches(f"{version}-{suite}", content_key(project, version)),
         "before_script": [
             "apt-get update -qq",
             f"apt-get install -y -qq --no-install-recommends {_PACKAGES}",
@@ -94,6 +91,19 @@ def _job(cell: dict[str, Any], project: Path) -> dict[str, Any]:
             "expire_in": "4 weeks",
         },
     }
+
+
+def _caches(cell: str, content: str) -> list[dict[str, Any]]:
+    """What is found by ``content``, or else is the last of the ``cell``.
+
+    GitLab takes a fallback by its whole name, not by how it begins, as GitHub does: so
+    somebody has to have kept one under it.
+    """
+    paths = [f"{_CACHE}/{name}/" for name in _CACHED]
+    return [
+        {"key": f"{cell}-{content}", "fallback_keys": [cell], "paths": paths},
+        {"key": cell, "paths": paths, "policy": "push"},
+    ]
 
 
 def _publish() -> dict[str, Any]:

@@ -10,6 +10,7 @@ Data flows one way; everything between reading and doing is pure.
     keys, ports                      what is made once and kept
     packages                         what of Python it has beside the installation
     resolve -> instance.Instance     everything decided
+    exposure                         what of it nobody has to give a name for
     render/*                         the Instance as files
     desired -> items                 what is to be on the host
     plan -> changes                  what of it is not so yet

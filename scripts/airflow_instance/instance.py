@@ -27,7 +27,7 @@ class Instance:
     environment: Mapping[str, str]
     ports: Mapping[str, int]
     # What holds of the instance, for the table's `when`: kerberos, celery, sqlite,
-    # statsd, fab, and open or login.
+    # statsd, fab or simple, and open or login.
     conditions: frozenset[str]
     keys: Mapping[str, str] = field(repr=False)
     warnings: tuple[str, ...] = ()

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from . import lint, placeholders
+from . import exposure, lint, placeholders
 from .declaration import Declared
 from .errors import DeclarationError
 from .facts import Facts, Values
@@ -19,17 +19,16 @@ from .instance import Instance
 from .leaves import Leaf, Leaves
 from .parameters import database_kind, expand, url_template
 from .quoting import has_control
-from .url import LOCAL, Database, encode
+from .url import Database, encode
 from .versions import Option, table
 
 if TYPE_CHECKING:
     from .packages import Extra
 
-_LOOPBACK = LOCAL
 _ANY_ADDRESS = frozenset(["", "0.0.0.0", "::", "*"])  # noqa: S104 - compared, not bound
+_MANAGERS = {"fab": "FabAuthManager", "simple": "SimpleAuthManager"}
 # systemd's own default, behind the virtual environment's programs.
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-_TRUE = ("true", "t", "1")
 
 
 def needed_keys(
@@ -96,8 +95,8 @@ def resolve(
         warnings=(*declared.warnings, *warnings),
         extra=extra,
     )
-    _check_exposure(instance)
-    _check_metrics(instance)
+    exposure.check_access(instance)
+    exposure.check_metrics(instance)
     _check_executor(instance)
     return instance
 
@@ -135,10 +134,11 @@ def _conditions(
         found.add("statsd")
     manager = table().setting("auth_manager")
     chosen = user.get(manager.option(installation.version) or ("", ""))
-    value = chosen.value if chosen else manager.value(installation.version)
-    # Where the table gives none, FAB's is the only one, or Airflow's own default.
-    if "FabAuthManager" in str(value) or (chosen is None and value is None):
-        found.add("fab")
+    ours = manager.value(installation.version)
+    # What Airflow takes by itself: FAB's where the table gives none.
+    value = chosen.value if chosen else ours
+    value = value or ("FabAuthManager" if ours is None else "SimpleAuthManager")
+    found |= {word for word, name in _MANAGERS.items() if name in str(value)}
     found.add(database_kind(parameters))
     return frozenset(found)
 
@@ -162,7 +162,7 @@ def _defaults(
     found: dict[Option, Leaf] = {}
     for row in table().settings:
         option = row.option(version)
-        if option is None or (row.when and row.when not in conditions):
+        if option is None or not row.applies(conditions):
             continue
         section, _, name = row.unless.partition(".")
         if row.unless and user.get((section, name)):
@@ -260,39 +260,6 @@ def _environment(
     if "kerberos" in conditions and ccache and "KRB5CCNAME" not in extra:
         own["KRB5CCNAME"] = str(ccache.value)
     return {**own, **dict(sorted(extra.items()))}
-
-
-def _check_exposure(instance: Instance) -> None:
-    """Refuse to make everyone on the network an Admin."""
-    host = instance.effective("web_host")
-    if (
-        "open" in instance.conditions
-        and host not in _LOOPBACK
-        and not instance.parameter("allow_open_access_beyond_loopback")
-    ):
-        leaf = instance.parameters[("web_access",)]
-        raise DeclarationError(
-            f"{leaf.origin}: web_access: open with a web server on {host or 'every address'} "
-            "makes everyone who can reach it an Admin",
-            hint="bind 127.0.0.1, or set web_access: login, or, when a proxy asks for names, "
-            "allow_open_access_beyond_loopback: true",
-        )
-
-
-def _check_metrics(instance: Instance) -> None:
-    """Refuse to show the names of DAGs and tasks to the network: no login is before them."""
-    host = instance.effective("web_host")
-    if (
-        instance.metrics_path
-        and host not in _LOOPBACK
-        and not instance.parameter("allow_metrics_beyond_loopback")
-    ):
-        raise DeclarationError(
-            f"{instance.name}: a web server on {host or 'every address'} shows "
-            f"{instance.metrics_path} to everyone who can reach it",
-            hint="bind 127.0.0.1 and let a proxy answer others, or, when a firewall or a proxy "
-            "keeps them out, set allow_metrics_beyond_loopback: true",
-        )
 
 
 def _check_executor(instance: Instance) -> None:

@@ -50,6 +50,10 @@ class Setting:
     def value(self, version: Version) -> Value:
         return cast(Value, _latest(self.values, version))
 
+    def applies(self, conditions: frozenset[str]) -> bool:
+        """Whether every word of its ``when`` holds."""
+        return conditions.issuperset(self.when.split())
+
     def options(self) -> set[Option]:
         """Every spelling any version has."""
         return {option for _, text in self.spellings if (option := split(text))}

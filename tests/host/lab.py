@@ -96,7 +96,9 @@ class Lab:
     @property
     def instances_package(self) -> str:
         """The .deb of airflow-instances as it is named inside."""
-        return f"{PACKAGES}/{artifacts.find(INSTANCES).deb.name}"
+        cell = self.artifact.cell
+        found = artifacts.find(INSTANCES, cell.version.name, cell.suite.name)
+        return f"{PACKAGES}/{found.deb.name}"
 
     def start(self, tasks: dict[str, Callable[[Lab], Any]]) -> None:
         """Begin ``tasks``, in this order, as many at once as the memory is enough for.

@@ -189,6 +189,33 @@ def test_open_access(make: Make) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "manager",
+    ["airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager", "null"],
+)
+def test_open_access_with_the_simple_auth_manager(make: Make, manager: str) -> None:
+    """Which has no roles for strangers, but an option; null leaves it to Airflow."""
+    chosen = f"airflow_config:\n  core:\n    auth_manager: {manager}\n"
+    new = "installation: /usr/lib/airflow-3.3\n"
+    option = "simple_auth_manager_all_admins"
+    assert config(make(f"{new}{chosen}web_access: open\n"))["core"][option] == "True"
+    assert option not in config(make(f"{new}{chosen}"))["core"]
+    assert option not in config(make(f"{new}web_access: open\n"))["core"]
+    assert option not in config(make(f"{chosen}web_access: open\n"))["core"]
+    with pytest.raises(DeclarationError, match=r"web_access: open .* an Admin"):
+        make(f"{new}{chosen}  api:\n    host: 10.0.0.1\nweb_access: open\n")
+
+
+def test_who_has_fabs_users(make: Make) -> None:
+    """Where a declaration takes the option away, Airflow has its own default."""
+    away = "airflow_config:\n  core:\n    auth_manager: null\n"
+    assert "fab" in make(away).conditions
+    assert "fab" in make("installation: /usr/lib/airflow-3.3\n").conditions
+    found = make(f"installation: /usr/lib/airflow-3.3\n{away}").conditions
+    assert "simple" in found
+    assert "fab" not in found
+
+
 def test_webserver_config_is_python(make: Make) -> None:
     text = webserver_config.render(make("webserver_config_extra: |\n  AUTH_TYPE = 2  # LDAP\n"))
     compile(text, "webserver_config.py", "exec")

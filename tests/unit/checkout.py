@@ -36,10 +36,12 @@ def cell(places: Paths) -> Cell:
     return versions.load(places.versions_sh).cell("2.1.0")
 
 
-def build(places: Paths, *binaries: Binary, content: bytes = b"deb") -> None:
+def build(
+    places: Paths, *binaries: Binary, content: bytes = b"deb", security: bool = False
+) -> None:
     """Leave what a finished build of ``binaries``, or of both, leaves."""
     matrix = versions.load(places.versions_sh)
-    recipe = make.recipe(places, matrix, settings.Settings(version="2.1.0"))
+    recipe = make.recipe(places, matrix, settings.Settings(version="2.1.0", security=security))
     for binary in binaries or BINARIES:
         where = record.path(places.dist, recipe.cell, binary)
         package = f"{record.stem(recipe.cell, binary)}.deb"

@@ -23,6 +23,7 @@ ALL = [
     "deb VERSION=3.3.2 SUITE=trixie",
     "test-cell VERSION=3.3.2 SUITE=trixie",
     "deb VERSION=2.1.4 NAME=airflow-2.1.4",
+    "deb VERSION=2.11.2 NAME=airflow-2.11",
     "test-upgrade",
     "test-offline VERSION=2.1.0",
 ]

@@ -6,6 +6,7 @@ import io
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml  # type: ignore[import-untyped]
@@ -105,10 +106,31 @@ def test_gitlabs_cache_is_the_builders() -> None:
     job = pipeline.gitlab(CELLS[:1], PROJECT)["airflow 2.1.0 bullseye"]
     cache = job["variables"]["AIRFLOW_DEB_CACHE"].removeprefix("$CI_PROJECT_DIR/")
     built = Paths(Path("/project"), Path("/project") / cache)
-    kept = {Path("/project") / path for path in job["cache"]["paths"]}
-    assert kept == {built.downloads, built.wheels, built.bytecode}
+    for kept in job["cache"]:
+        found = {Path("/project") / path for path in kept["paths"]}
+        assert found == {built.downloads, built.wheels, built.bytecode}
     ignored = (PROJECT / ".gitignore").read_text(encoding="utf-8").splitlines()
     assert f"/{cache.split('/')[0]}/" in ignored
+
+
+def test_a_change_does_not_begin_with_an_empty_cache(tmp_path: Path) -> None:
+    """GitLab has the last cache of the cell under a name that no change is in."""
+
+    def caches() -> dict[str, Any]:
+        jobs = pipeline.gitlab(CELLS[:1], tmp_path)
+        first, second = jobs["airflow 2.1.0 bullseye"]["cache"]
+        assert (second["key"], second["policy"]) == ("2.1.0-bullseye", "push")
+        assert first["fallback_keys"] == [second["key"]]
+        return dict(first)
+
+    paths.write_text(tmp_path / "versions.sh", "")
+    before = caches()
+    paths.write_text(tmp_path / "debian/lib/new.py", "new")
+    after = caches()
+    assert after["key"] != before["key"]
+    assert after["fallback_keys"] == before["fallback_keys"]
+    workflow = (PROJECT / ".github/workflows/packages.yml").read_text(encoding="utf-8")
+    assert "restore-keys: ${{ matrix.version }}-${{ matrix.suite }}-\n" in workflow
 
 
 def test_both_cis_keep_the_same_files() -> None:

@@ -33,13 +33,14 @@ def first(places: Paths) -> State:
     return look(places, version="2.1.0")[0]
 
 
-def prove(places: Paths) -> None:
+def prove(places: Paths, *, security: bool = False) -> None:
     """Leave what a ring that passed leaves."""
+    which = replace(cell(places), security=security)
     for binary in BINARIES:
-        built = record.load(record.path(places.dist, cell(places), binary))
+        built = record.load(record.path(places.dist, which, binary))
         assert built is not None
         proof = replace(tested.passed(built, "host", 12), date="2026-03-19T10:00:00Z")
-        tested.save(tested.path(places.dist, cell(places), binary), proof)
+        tested.save(tested.path(places.dist, which, binary), proof)
 
 
 def test_every_cell_is_listed_with_its_package(places: Paths) -> None:
@@ -142,6 +143,30 @@ def test_a_damaged_proof_is_none(places: Paths) -> None:
         assert first(places).tested == "no"
 
 
+def test_the_security_lock_is_told_of_beside_its_cell(places: Paths) -> None:
+    """As one word: it is no cell of its own, which a CI would build."""
+    many = len(look(places))
+    assert (first(places).security, look(places, version="2.1.4")[0].security) == ("no", None)
+    paths.write_text(places.requirements / "2.1.0" / "bullseye-security.lock", LOCK)
+    assert first(places).security == "locked"
+    build(places, security=True)
+    assert first(places).security == "built"
+    prove(places, security=True)
+    found = first(places)
+    assert (found.security, found.built, found.tested, found.package) == ("tested", "no", "no", DEB)
+    (places.project / "scripts" / "airflow-instance").write_text("#!/bin/sh\n")
+    assert first(places).security == "stale"
+    assert len(look(places)) == many
+
+
+def test_what_is_wrong_with_a_security_lock_is_told(places: Paths) -> None:
+    lock = places.requirements / "2.1.0" / "bullseye-security.lock"
+    paths.write_text(lock, LOCK.replace("sha256", "md5"))
+    found = first(places)
+    assert (found.locked, found.security) == ("yes", "no")
+    assert "bullseye-security.lock:1" in str(found.problem)
+
+
 def test_the_columns_fit_what_is_in_them(places: Paths, capsys: pytest.CaptureFixture[str]) -> None:
     build(places)
     prove(places)
@@ -152,7 +177,7 @@ def test_the_columns_fit_what_is_in_them(places: Paths, capsys: pytest.CaptureFi
     assert len(lines) == 1 + len(look(places))
     assert lines[1].split() == [
         *("2.1.0", "bullseye", "3.9", DEB, "yes", "yes"),
-        *("yes", "2026-03-19", "0", "kB", "2026-03-18", "09:30"),
+        *("yes", "2026-03-19", "no", "0", "kB", "2026-03-18", "09:30"),
     ]
     for word in ("PACKAGE", "LOCKED", "TESTED", "DATE"):
         column = lines[0].index(word)

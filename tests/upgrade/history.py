@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +21,14 @@ DAG = "history"
 # A connection and a variable, which Airflow encrypts in its database.
 PASSWORD, TREASURE = "c0nnected", "buried"
 TREASURES = {"ledger": [True, PASSWORD], "treasure": [True, TREASURE]}
+# Refuses the last step of a migration, when all others are done.
+_BREAK = """
+SET ROLE airflow_analytics;
+CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+  $$ BEGIN RAISE EXCEPTION 'not today'; END $$;
+CREATE TRIGGER refuse BEFORE UPDATE ON alembic_version FOR EACH ROW
+  WHEN (NEW.version_num = '{head}') EXECUTE FUNCTION refuse();
+"""
 _HERE = Path(__file__).resolve().parent
 
 
@@ -91,6 +100,14 @@ class History:
         """Run SQL in the instance's database as the server's administrator."""
         command = ["runuser", "-u", "postgres", "--", "psql", "-At", "-v", "ON_ERROR_STOP=1"]
         return self.machine.call([*command, "-c", text, NAME]).stdout.strip()
+
+    def refuse(self, head: str) -> None:
+        """Have the migration that would end with the revision ``head`` fail at its very end."""
+        self.sql(_BREAK.format(head=head))
+
+    def allow(self) -> None:
+        """Have it succeed again."""
+        self.sql("DROP TRIGGER refuse ON alembic_version; DROP FUNCTION refuse")
 
     def well(self) -> None:
         """Wait until a check has nothing to say: units, heartbeats, web server, database."""
@@ -173,3 +190,16 @@ class History:
         """The end of what Airflow printed of its migration."""
         path = f"/var/log/airflow-instances/{NAME}-migrate.log"
         return self.machine.call(["tail", "-n", "60", path], check=False).stdout
+
+
+def wanted_head(seen: Seen) -> str:
+    """The revision of Airflow that a migration would end with."""
+    # Airflow's own is before those of its providers.
+    return seen.extra["preview"].stdout.split(" to ")[1].split()[0].rstrip(",")
+
+
+def printed(said: str) -> list[str]:
+    """The command for restoring that was printed."""
+    found = re.findall(rf"airflow-instance (restore {NAME} \d{{8}}T\d{{6}}Z(?:-\d+)?)", said)
+    assert found, said
+    return str(found[-1]).split()

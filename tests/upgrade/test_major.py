@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from tests import artifact
 from tests.upgrade.conftest import MakeLab
-from tests.upgrade.history import NAME, TREASURES, History, Seen
+from tests.upgrade.history import NAME, TREASURES, History, Seen, printed, wanted_head
 
 Life = dict[str, Seen]
 
@@ -15,6 +15,8 @@ MOVES = {
     "bullseye to bookworm": (("2.1.4", "bullseye"), ("2.11.2", "bookworm")),
     "bookworm to trixie": (("2.11.2", "bookworm"), ("3.3.2", "trixie")),
 }
+# The one whose migration fails at first.
+FAILS = "2.11.2 to 3.3.2"
 DAEMONS = {
     "2.11.2": ["scheduler", "triggerer", "webserver"],
     "3.3.2": ["api-server", "dag-processor", "scheduler", "triggerer"],
@@ -59,7 +61,13 @@ def life(move: str, make_lab: MakeLab) -> Life:
     this = History(lab, "major", layers)
     this.begin()
     this.note("before")
-    this.upgrade("installed", command)
+    installed = this.upgrade("installed", command)
+    if move == FAILS:
+        this.refuse(wanted_head(installed))
+        failed = this.note("migration failed", this.tool("migrate", NAME))
+        assert "not today" in this.log()
+        this.note("restored", this.tool(*printed(failed.said)))
+        this.allow()
     this.migrate("migrated", "second")
     lab.retire(this.machine)
     return this.seen
@@ -84,6 +92,32 @@ def test_what_moved_is_told_before_and_after(life: Life, move: str) -> None:
     for line in REPORTS[MOVES[move][1][0]]:
         assert f"{NAME}:   {line}\n" in life["installed"].extra["preview"].stdout
         assert f"{NAME}:   {line}\n" in life["migrated"].said
+
+
+@pytest.mark.parametrize("move", [FAILS], indirect=True)
+def test_a_failed_migration_is_taken_back(life: Life) -> None:
+    """When all but the last of its steps were done; nothing runs."""
+    seen = life["migration failed"]
+    assert seen.status == 7
+    assert "the database was put back as it was" in seen.said
+    assert "to go on with Airflow 2.11.2 instead, install its package again" in seen.said
+    assert seen.revision == life["before"].revision
+    assert seen.runs == {"first": "success"}
+    assert seen.treasures == TREASURES
+    assert seen.running == []
+
+
+@pytest.mark.parametrize("move", [FAILS], indirect=True)
+def test_the_printed_command_restores_the_old_state(life: Life) -> None:
+    """By the new package, which has to migrate it then, and does when nothing fails."""
+    seen = life["restored"]
+    assert seen.status == 0, seen.said
+    assert f"next: airflow-instance migrate {NAME}" in seen.said
+    assert seen.revision == life["before"].revision
+    assert seen.runs == {"first": "success"}
+    assert seen.treasures == TREASURES
+    assert seen.running == []
+    assert life["migrated"].running == DAEMONS["3.3.2"]
 
 
 def test_migrate_brings_everything_back(life: Life, move: str) -> None:

@@ -7,20 +7,11 @@ import re
 import pytest
 from tests import artifact
 from tests.upgrade.conftest import MakeLab
-from tests.upgrade.history import NAME, TREASURES, History, Seen
+from tests.upgrade.history import NAME, TREASURES, History, Seen, printed, wanted_head
 from tests.upgrade.lab import both
 
 DAEMONS = ["scheduler", "webserver"]
 Life = dict[str, Seen]
-
-# Refuses the last step of a migration, when all others are done.
-_BREAK = """
-SET ROLE airflow_analytics;
-CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
-  $$ BEGIN RAISE EXCEPTION 'not today'; END $$;
-CREATE TRIGGER refuse BEFORE UPDATE ON alembic_version FOR EACH ROW
-  WHEN (NEW.version_num = '{head}') EXECUTE FUNCTION refuse();
-"""
 
 
 @pytest.fixture(scope="module")
@@ -37,8 +28,7 @@ def life(make_lab: MakeLab) -> Life:
     this.note("2.1.0")
 
     wanted = this.upgrade("2.1.4 installed", forward)
-    head = wanted_head(wanted)
-    this.sql(_BREAK.format(head=head))
+    this.refuse(wanted_head(wanted))
     failed = this.note("migration failed", this.tool("migrate", NAME))
     this.note("restored by 2.1.4", this.tool(*printed(failed.said)))
 
@@ -50,7 +40,7 @@ def life(make_lab: MakeLab) -> Life:
     this.well()
 
     this.upgrade("2.1.4 again", forward)
-    this.sql("DROP TRIGGER refuse ON alembic_version; DROP FUNCTION refuse")
+    this.allow()
     this.migrate("migrated", "second")
     backup = this.tool("backup", NAME)
     stamp = re.findall(r"\d{8}T\d{6}Z(?:-\d+)?", backup.stdout)[-1]
@@ -63,18 +53,6 @@ def life(make_lab: MakeLab) -> Life:
     this.note("gone back", done)
     lab.retire(this.machine)
     return this.seen
-
-
-def wanted_head(seen: Seen) -> str:
-    """The revision that a migration would end with."""
-    return seen.extra["preview"].stdout.split(" to ")[1].split()[0]
-
-
-def printed(said: str) -> list[str]:
-    """The command for restoring that was printed."""
-    found = re.findall(rf"airflow-instance (restore {NAME} \d{{8}}T\d{{6}}Z(?:-\d+)?)", said)
-    assert found, said
-    return str(found[-1]).split()
 
 
 @pytest.mark.parametrize("step", ["2.1.4 installed", "2.1.4 again"])

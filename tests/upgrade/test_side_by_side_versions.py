@@ -1,8 +1,9 @@
-"""Two Airflows on one booted host, an instance of each; one goes to the other's.
+"""Two Airflows on one booted host, an instance of each; that of the older goes to the newer.
 
-The plain package of VERSION, and the newest of the same suite that was built with NAME=
-(or the one that NAME says), which may be of the same version: then the database is put
-back behind a migration, so that there is one to wait for.
+Each pair of pairs.py in turn. With VERSION or NAME it is one: the plain package of VERSION,
+and the newest of the same suite that was built with NAME= (or the one that NAME says), which
+may be of the same version: then the database is put back behind a migration, so that there
+is one to wait for.
 """
 
 from __future__ import annotations
@@ -10,49 +11,30 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests import artifact as artifacts
+from packaging.version import Version
 from tests import expected
 from tests.artifact import Artifact
+from tests.cell.conftest import expectations
 from tests.host import scenarios
 from tests.host.instances import Host, Instance
 from tests.host.lab import INSIDE, PACKAGES, PYTHON, USER, Lab
 from tests.host.registry import wanted
+from tests.upgrade.pairs import PAIRS, Pair
 
-from airflow_deb import busy, log, paths, record, versions
-from airflow_deb.binary import AIRFLOW
-from airflow_deb.errors import ConfigError, UsageError
+from airflow_deb import busy, log, paths
+from airflow_deb.errors import ConfigError
 from airflow_deb.run import Result
 
 DEFAULT = "/usr/lib/airflow"
 HOST_TESTS = Path(scenarios.__file__).parent
 
 
-def named_artifact(plain: Artifact) -> Artifact:
-    """A named package of the suite of ``plain``. Raises UsageError when none was built."""
-    cells = [
-        cell
-        for cell in versions.load(paths.default().versions_sh).cells()
-        if cell.suite.name == plain.cell.suite.name
-    ]
-    found = []
-    for where in plain.directory.glob("airflow-*_amd64.json"):
-        name, version, _ = where.stem.split("_")
-        cell = next((cell for cell in cells if cell.deb_version == version), None)
-        kept = record.load(where)
-        if cell and kept and os.environ.get("NAME") in (None, "", name):
-            found.append((cells.index(cell), name, Artifact(name, cell, where.parent, kept)))
-    if not found:
-        raise UsageError(
-            f"there is no second Airflow in {plain.directory}",
-            hint="build one: make deb VERSION=2.1.4 NAME=airflow-2.1.4",
-        )
-    return max(found, key=lambda entry: entry[:2])[2]
+CHOSEN = any(os.environ.get(name) for name in ("VERSION", "NAME"))
 
 
 @dataclass
@@ -60,8 +42,8 @@ class Day:
     """The machine as it is left, and what was seen on the way."""
 
     host: Host
-    plain: Artifact
-    named: Artifact
+    old: Artifact
+    new: Artifact
     team: Instance
     other: Instance
     same: bool
@@ -94,39 +76,53 @@ class Day:
         return {state for unit, state in found if f"@{self.team.name}." in unit}
 
 
-@pytest.fixture(scope="module")
-def day() -> Iterator[Day]:
+@pytest.fixture(scope="module", params=[Pair()] if CHOSEN else PAIRS, ids=str)
+def day(request: pytest.FixtureRequest) -> Iterator[Day]:
     """Made, moved, migrated, and one package after the other removed."""
-    plain = artifacts.find(AIRFLOW)
-    named = named_artifact(plain)
+    plain, named = request.param.found()
     places = paths.default()
     cell = plain.cell.name
     log.open_file(places.cache / "logs" / f"{cell}-versions-tests.log")
     with busy.hold(places.run(f"tests/{cell}-versions.lock"), f"two versions of {cell}", wait=True):
-        lab = Lab(
-            plain, places, expected.load(HOST_TESTS, plain.cell.version.name), name="versions"
-        )
+        lab = Lab(plain, places, known(plain), name="versions")
         try:
             lab.start(wanted(["pair"]))
             both = lab.install("both", lab.result("pair"), [f"{PACKAGES}/{named.deb.name}"])
-            yield _day(lab, Host(lab, lab.machine("versions", both)), named)
+            machine = lab.machine("versions", both)
+            old, new = sorted((plain, named), key=lambda one: Version(one.cell.version.name))
+            yield _day(lab, Host(lab, machine, tuned=False), old, new)
         finally:
             lab.close()
 
 
-def _day(lab: Lab, host: Host, named: Artifact) -> Day:
+def known(package: Artifact) -> dict[str, Any]:
+    """What is expected of its version: what the host tests know, or else those of every cell."""
+    version = package.cell.version.name
+    try:
+        return expected.load(HOST_TESTS, version)
+    except ConfigError:
+        return expectations(version)
+
+
+def _day(lab: Lab, host: Host, old: Artifact, new: Artifact) -> Day:
     later = Host(lab, host.machine, tuned=False)
-    with suppress(ConfigError):  # nobody has written them down; the plain one's may do
-        later.expected = expected.load(HOST_TESTS, named.cell.version.name)
-    created = host.tool("create", "team")
-    short = named.name.removeprefix("airflow-")
-    host.tool("create", "other", "--installation", short)
-    same = named.cell.version.name == lab.artifact.cell.version.name
-    day = Day(host, lab.artifact, named, host.instance("team"), later.instance("other"), same)
+    host.expected, later.expected = known(old), known(new)
+    # Each takes what it knows; the older one's word counts.
+    options = [it.expected["instances"]["airflow_config"] for it in (later, host)]
+    sections: dict[str, dict[str, Any]] = {name: {} for of in options for name in of}
+    for of in options:
+        for name, values in of.items():
+            sections[name].update(values)
+    host.defaults(airflow_config=sections)
+    created = host.tool("create", "team", *_choice(old))
+    host.tool("create", "other", *_choice(new))
+    same = new.cell.version.name == old.cell.version.name
+    day = Day(host, old, new, host.instance("team"), later.instance("other"), same)
     day.done["create"] = created
-    for command in ("airflow", named.name):
-        day.done[f"{command} version"] = host.machine.call([command, "version"], user=USER)
-    day.done["verify"] = host.machine.call(["dpkg", "--verify", "airflow", named.name])
+    for package in (old, new):
+        command = [package.name, "version"]
+        day.done[f"{package.name} version"] = host.machine.call(command, user=USER)
+    day.done["verify"] = host.machine.call(["dpkg", "--verify", old.name, new.name])
     for instance in (day.team, day.other):
         instance.add_dag("quick")
         instance.tool("start")
@@ -136,15 +132,21 @@ def _day(lab: Lab, host: Host, named: Artifact) -> Day:
     day.rows = host.ls()
     day.remember("started")
     _upgrade(day)
-    _move(day, lab.expected["replayable"], later.instance("team"))
+    _move(day, later.instance("team"))
     _remove(day)
     return day
 
 
+def _choice(package: Artifact) -> tuple[str, ...]:
+    """The words of create for an installation; the plain one is the default."""
+    short = package.name.removeprefix("airflow-")
+    return () if package.prefix == DEFAULT else ("--installation", short)
+
+
 def _upgrade(day: Day) -> None:
-    """The named package is unpacked anew."""
+    """The package of the instance that stays is unpacked anew."""
     day.host.machine.shell(
-        f"touch {day.named.prefix}/lib/python3*/site-packages/apache_airflow-*.dist-info/*"
+        f"touch {day.new.prefix}/lib/python3*/site-packages/apache_airflow-*.dist-info/*"
     )
     day.done["upgraded"] = day.host.tool("upgraded")
     before = day.of(day.other, "started")
@@ -160,13 +162,14 @@ def _upgrade(day: Day) -> None:
     day.remember("upgraded")
 
 
-def _move(day: Day, revision: str, moved: Instance) -> None:
-    """The instance of the plain package goes to the named one."""
+def _move(day: Day, moved: Instance) -> None:
+    """The instance of the older package goes to the newer one."""
     team = day.team
     if day.same:
+        revision = day.host.expected["replayable"]
         behind = f"UPDATE alembic_version SET version_num = '{revision}'"  # noqa: S608
         team.as_user(PYTHON, f"{INSIDE}/sql.py", f"{team.home}/airflow.cfg", behind)
-    words = ("set", "team", f"installation={day.named.prefix}", "--apply")
+    words = ("set", "team", f"installation={day.new.prefix}", "--apply")
     day.done["dry run"] = day.host.tool(*words, "--dry-run")
     day.remember("dry run")
     day.done["set"] = day.host.tool(*words)
@@ -189,15 +192,15 @@ def _move(day: Day, revision: str, moved: Instance) -> None:
 def _remove(day: Day) -> None:
     """One package after the other is purged."""
     purge = "apt-get --quiet --yes purge"
-    day.done["purge airflow"] = day.host.machine.shell(f"{purge} airflow")
+    day.done["purge old"] = day.host.machine.shell(f"{purge} {day.old.name}")
     day.remember("purged")
     day.done["left"] = day.host.machine.shell("ls -d /usr/lib/airflow* /usr/bin/airflow*")
-    day.done["still"] = day.host.machine.call([day.named.name, "version"], user=USER)
+    day.done["still"] = day.host.machine.call([day.new.name, "version"], user=USER)
     day.done["third"] = day.host.tool("create", "third", "--no-migrate")
-    day.done["purge named"] = day.host.machine.shell(f"{purge} {day.named.name}")
+    day.done["purge new"] = day.host.machine.shell(f"{purge} {day.new.name}")
     day.remember("purged both")
     day.done["nothing left"] = day.host.machine.shell(
-        f"ls -d /usr/lib/airflow* /usr/bin/airflow* /usr/share/doc/{day.named.name} || true"
+        f"ls -d /usr/lib/airflow* /usr/bin/airflow* /usr/share/doc/{day.new.name} || true"
     )
     day.done["user"] = day.host.machine.call(["getent", "passwd", "airflow"])
 
@@ -205,7 +208,7 @@ def _remove(day: Day) -> None:
 def test_both_are_installed_whole(day: Day) -> None:
     """Each command is its own Airflow; no file of the one is the other's."""
     assert day.done["verify"].stdout == ""
-    for package in (day.plain, day.named):
+    for package in (day.old, day.new):
         said = day.done[f"{package.name} version"].stdout
         assert said.split()[-1] == package.cell.version.name
 
@@ -213,10 +216,10 @@ def test_both_are_installed_whole(day: Day) -> None:
 def test_each_instance_runs_its_own(day: Day) -> None:
     for name in ("team", "other"):
         assert day.runs[name]["tasks"] == {"say": "success"}
-    assert day.rows["team"]["installation"] == DEFAULT
-    assert day.rows["other"]["installation"] == day.named.prefix
-    assert day.rows["other"]["version"] == day.named.cell.version.name
-    assert f"{DEFAULT}/bin/" in day.commands["started"]
+    for name, package in (("team", day.old), ("other", day.new)):
+        assert day.rows[name]["installation"] == package.prefix
+        assert day.rows[name]["version"] == package.cell.version.name
+    assert f"{day.old.prefix}/bin/" in day.commands["started"]
 
 
 def test_an_upgrade_restarts_the_instances_of_its_package_only(day: Day) -> None:
@@ -246,11 +249,11 @@ def test_nothing_of_it_runs_before_the_database_is_migrated(day: Day) -> None:
 def test_migrated_it_runs_from_the_other(day: Day) -> None:
     assert "backed up as " in day.done["migrate"].stdout
     assert day.here("moved") == {"active"}
-    assert f"{day.named.prefix}/bin/" in day.commands["moved"]
-    assert f"{DEFAULT}/bin/" not in day.commands["moved"]
+    assert f"{day.new.prefix}/bin/" in day.commands["moved"]
+    assert f"{day.old.prefix}/bin/" not in day.commands["moved"]
     assert day.runs["moved"]["runs"]["moved"] == "success"
     assert day.rows["moved"]["status"] == ["online"]
-    assert day.rows["moved"]["version"] == day.named.cell.version.name
+    assert day.rows["moved"]["version"] == day.new.cell.version.name
 
 
 def test_the_neighbour_notices_nothing_of_the_move(day: Day) -> None:
@@ -260,28 +263,29 @@ def test_the_neighbour_notices_nothing_of_the_move(day: Day) -> None:
 def test_purging_the_package_that_nobody_runs_stops_nothing(day: Day) -> None:
     assert day.pids["purged"] == day.pids["moved"]
     left = day.done["left"].stdout.split()
-    assert DEFAULT not in left
-    assert "/usr/bin/airflow" not in left
-    assert {day.named.prefix, f"/usr/bin/{day.named.name}"} <= set(left)
-    assert day.named.cell.version.name in day.done["still"].stdout
+    assert not {day.old.prefix, f"/usr/bin/{day.old.name}"} & set(left)
+    assert {day.new.prefix, f"/usr/bin/{day.new.name}"} <= set(left)
+    assert day.new.cell.version.name in day.done["still"].stdout
 
 
 def test_create_takes_the_only_one(day: Day) -> None:
-    assert f" in {day.named.prefix}, user airflow-third" in day.done["third"].stdout
+    elsewhere = "" if day.new.prefix == DEFAULT else f" in {day.new.prefix}"
+    said = f"Airflow {day.new.cell.version.name}{elsewhere}, user airflow-third"
+    assert said in day.done["third"].stdout
 
 
 def test_purging_the_other_stops_what_runs_from_it(day: Day) -> None:
     assert set(day.states["purged both"].values()) == {"inactive"}
     assert day.done["nothing left"].stdout.split() == ["/usr/bin/airflow-instance"]
-    said = day.done["purge named"].stdout
+    said = day.done["purge new"].stdout
     assert "team: stopped" in said
     assert "other: stopped" in said
 
 
 def test_the_user_of_all_stays(day: Day) -> None:
     assert day.done["user"].stdout.startswith("airflow:")
-    assert "other installations of Airflow need it" in day.done["purge airflow"].stdout
-    assert "'userdel airflow' removes it" in day.done["purge named"].stdout
+    assert "other installations of Airflow need it" in day.done["purge old"].stdout
+    assert "'userdel airflow' removes it" in day.done["purge new"].stdout
 
 
 def test_what_is_remembered_is_everything(day: Day) -> None:

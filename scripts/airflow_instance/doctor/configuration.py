@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ..changes import Systemctl
+from ..exposure import openings
 from ..installation import known_options
 from ..layout import Layout, package_of
+from ..url import LOCAL
 from .finding import ERROR, WARNING, Finding, Patient
-
-_LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 def pending(patient: Patient) -> Iterable[Finding]:
@@ -56,17 +56,17 @@ def overrides(patient: Patient) -> Iterable[Finding]:
 def exposure(patient: Patient) -> Iterable[Finding]:
     """Nobody is an Admin without a password."""
     instance = patient.instance
-    if "open" not in instance.conditions:
-        return
-    host = instance.effective("web_host")
-    local = host in _LOOPBACK
+    local = instance.effective("web_host") in LOCAL
     who = "every user of this host" if local else "everyone who reaches this host"
-    yield Finding(
-        WARNING if local else ERROR,
-        "access",
-        f"web_access: open makes {who} an Admin of it",
-        f"airflow-instance set {patient.name} web_access=login --apply",
-    )
+    for opening in openings(instance):
+        yield Finding(
+            WARNING if local else ERROR,
+            "access",
+            f"{opening.text} makes {who} an Admin of it",
+            f"airflow-instance set {patient.name} {opening.mend} --apply"
+            if opening.mend
+            else f"take it away, and airflow-instance apply {patient.name}",
+        )
 
 
 def interpreter(patient: Patient) -> Iterable[Finding]:
