@@ -87,7 +87,7 @@ class _Package:
 
     def complete(self) -> str:
         """Everything that `make deb` leaves is there."""
-        names = [beside(self.deb, suffix).name for suffix in (SBOM, PROVENANCE, SUMS, SIGNATURE)]
+        names = [beside(self.deb, suffix).name for suffix in companions.ALL]
         with contextlib.suppress(IncompleteError):
             names += self._sums()
         missing = [name for name in dict.fromkeys(names) if not (self.deb.parent / name).is_file()]
