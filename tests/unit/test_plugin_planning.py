@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 from pathlib import Path
 
@@ -14,12 +15,20 @@ from airflow_deb.choice import Target
 from airflow_deb.errors import ConflictError
 from airflow_deb.lockfile import Locked
 from airflow_deb.paths import Paths
-from airflow_deb.plugin import planning
+from airflow_deb.plugin import neighbours, planning
 from airflow_deb.plugin.neighbours import Package
 from airflow_deb.wheels import Wheel
 
 TARGET = Target("3.9.2", "2.31")
 SITE = "/usr/lib/airflow/lib/python3.9/site-packages"
+
+
+def other(version: str, first: str, upto: str, name: str = "ops/__init__.py") -> Package:
+    """Another plugin for ``first`` and what is before ``upto``."""
+    libc = "libc6 (>= 2.2.5), "  # Where dpkg-gencontrol puts what a native one needs.
+    depends = f"{libc}airflow (>= {first}~), airflow (<< {upto}~), airflow-python3.9"
+    files = frozenset({f"{SITE}/{name}"})
+    return Package("airflow-plugin-x", f"{version}-1+airflow{first}~deb11u1", files, depends)
 
 
 @pytest.fixture
@@ -70,6 +79,50 @@ def test_the_other_lock_of_its_version_has_to_agree_as_well(tmp_path: Path, plac
         check(tmp_path, places, "requests<2.26")
     with pytest.raises(ConflictError, match=r"fit Airflow 2\.1\.0 on bullseye: .* 2\.25\.1"):
         check(tmp_path, places, "requests>=2.26", security=True)
+
+
+@pytest.mark.parametrize(
+    ("version", "there", "met"),
+    [
+        ("2.1.4", other("1.0", "2.1.0", "2.2"), True),
+        ("2.1.0", other("1.0", "2.1.4", "2.2"), True),
+        ("2.1.0", other("1.0", "2.1.0~rc1", "2.1.4"), True),
+        ("2.1.4", other("1.0", "2.1.0", "2.1.4"), False),
+        ("2.1.0", other("1.0", "2.2", "2.3"), False),
+    ],
+)
+def test_a_neighbour_for_another_version_of_the_line(
+    tmp_path: Path,
+    places: Paths,
+    monkeypatch: pytest.MonkeyPatch,
+    version: str,
+    there: Package,
+    met: bool,
+) -> None:
+    """It is met on every Airflow that both admit."""
+    lock(places, "2.1.4/bullseye")
+    paths.write_text(places.requirements / "2.1.4" / "bullseye-build.lock", checkout.LOCK)
+    monkeypatch.setattr(neighbours, "plugins", lambda *_: [there])
+    if met:
+        said = f"ops/__init__.py is in airflow-plugin-x for Airflow {there.airflow}"
+        with pytest.raises(ConflictError, match=re.escape(said)):
+            check(tmp_path, places, version=version)
+    else:
+        assert check(tmp_path, places, version=version)
+
+
+def test_a_plugin_for_a_line_before_its_pre_release_is_not_met() -> None:
+    assert not other("1.0", "2.1.0", "2.2").meets("2.2~rc1", "2.3")
+    assert other("1.0", "2.2~rc1", "2.3").meets("2.2", "2.3")
+    assert not other("1.0", "2.1.4", "2.2").meets("2.1.0", "2.1.4")
+
+
+def test_of_two_releases_of_a_neighbour_the_last_counts(
+    tmp_path: Path, places: Paths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both = [other("1.0", "2.1.0", "2.2"), other("1.1", "2.1.0", "2.2", "x/__init__.py")]
+    monkeypatch.setattr(neighbours, "plugins", lambda *_: both)
+    assert check(tmp_path, places)
 
 
 def test_it_refuses_the_later_version_whose_security_lock_disagrees(

@@ -75,23 +75,26 @@ def check(this: Context, wheel: Wheel, target: Target, installed: neighbours.Pac
     cell, lock = this.recipe.cell, this.recipe.lock
     plugin = metadata.read(wheel.path, cell.suite.python)
     metadata.check_named(plugin)
-    others = neighbours.plugins(this.paths, cell, this.airflow)
-    brought = neighbours.brought(others)
+    there = neighbours.plugins(this.paths, cell, this.airflow)
+    upstream = neighbours.upstream(cell)
+    brought = neighbours.brought(one for one in there if one.airflow == upstream)
     brought.pop(plugin.name, None)
     needed = fit.check(plugin, lock, target.python, brought)
     for other in _others(this):
         fit.check(plugin, other, target.python, brought)
     own = skeleton.package_name(this.airflow, plugin)
     prefix = f"/usr/lib/{this.airflow.name}"
+    own_version = Version(cell.version.name)
+    line = f"{own_version.major}.{own_version.minor + 1}"
+    later = _later(this, own_version)
+    upto = fit.upto(plugin, later, target.python, line)
+    # Also one that was built for another Airflow may be on the same host.
+    others = [one for one in there if one.meets(upstream, upto)]
     fit.check_files(plugin, neighbours.files([installed, *others], but=own), prefix)
     for directory in plugin.left_out:
         log.info(f"  note: left out, since other packages have one, too: {directory}")
     for note in fit.notes(plugin, target.python):
         log.info(f"  note: {note}")
-    own_version = Version(cell.version.name)
-    line = f"{own_version.major}.{own_version.minor + 1}"
-    later = _later(this, own_version)
-    upto = fit.upto(plugin, later, target.python, line)
     if against := fit.first_against(plugin, later, target.python):
         log.info(
             f"  note: it does not agree with the lock of {fit.title(against)}, and will refuse that"
