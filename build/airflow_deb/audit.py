@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, replace
 
 from packaging.version import Version
 
-from . import accepted, index, lockfile, log, metadata, osv, pins, requires
+from . import accepted, index, lockfile, log, metadata, official, osv, pins, requires
 from .accepted import Accepted
 from .choice import Target, best, releases
 from .errors import AuditError
@@ -41,8 +41,8 @@ class Finding:
     ``kind``: ``vulnerable``, ``yanked`` or ``deleted``. ``ids`` are an advisory's id and
     its aliases. ``clear`` is the first release without it, ``uploaded`` its date;
     ``remedy``: ``date`` (a later asof brings it), ``override`` or ``none``.
-    ``in_the_way`` are those whose requirements do not admit it. ``accepted_until`` and
-    ``reason`` are from accepted.txt; ``expired`` when that day is over.
+    ``in_the_way`` are those whose requirements, or official constraints, do not admit it.
+    ``accepted_until`` and ``reason`` are from accepted.txt; ``expired`` when that day is over.
     """
 
     name: str
@@ -84,8 +84,9 @@ def audit(paths: Paths, matrix: Matrix, settings: Settings) -> None:
         needs = metadata.requires(lock, paths, source)
         edges = requires.edges(needs, cell.version.asked, cell.suite.python)
         ours = pins.load(own)
+        constraints = official.used(lock.header)
         found += [
-            _with_remedy(one, group_, known, offered[one.name], edges, ours, cell)
+            _with_remedy(one, group_, known, offered[one.name], edges, ours, cell, constraints)
             for one, group_ in vulnerable
         ]
     today = datetime.datetime.now(datetime.UTC).date()
@@ -191,8 +192,14 @@ def clearing(
     return None
 
 
-def in_the_way(name: str, version: Version, edges: Iterable[Edge], ours: Pins) -> tuple[str, ...]:
-    """Whose requirements do not admit ``version`` of ``name``: ours by their place."""
+def in_the_way(
+    name: str, version: Version, edges: Iterable[Edge], ours: Pins, constraints: str = ""
+) -> tuple[str, ...]:
+    """Whose requirements do not admit ``version`` of ``name``: ours by their place.
+
+    ``constraints`` is the name of the official constraints that the lock was resolved
+    with. They pin what it has, and so no later day brings another version.
+    """
     overrides = [pin for pin in ours.overrides if pin.name == name]
     against = [
         f"{pin.place}: {pin.text}"
@@ -201,6 +208,7 @@ def in_the_way(name: str, version: Version, edges: Iterable[Edge], ours: Pins) -
     ]
     # An override is in the place of what everybody else asks for.
     if not overrides:
+        against += [f"official constraints: {constraints}"] if constraints else []
         against += [
             f"{edge.by or 'versions.sh'}: {edge.requirement.name}{edge.requirement.specifier}"
             for edge in edges
@@ -250,12 +258,13 @@ def _with_remedy(
     edges: Iterable[Edge],
     ours: Pins,
     cell: Cell,
+    constraints: str,
 ) -> Finding:
     cleared = clearing(finding.name, finding.version, own, known, offered, cell.suite.python)
     if cleared is None:
         return finding
     version, day = cleared
-    against = in_the_way(finding.name, version, edges, ours)
+    against = in_the_way(finding.name, version, edges, ours, constraints)
     return replace(
         finding,
         clear=str(version),

@@ -24,8 +24,9 @@ from .uploads import Upload, is_version, shown
 class Entry:
     """A package that is or was published.
 
-    ``file`` is the name of the .deb, ``buildinfo`` that of its .buildinfo. ``stage`` is
-    empty for one that was retracted. ``date`` is when it came to where it is (UTC).
+    ``file`` is the name of the .deb, ``buildinfo`` that of its .buildinfo, ``papers`` those
+    of what else is published to verify it. ``stage`` is empty for one that was retracted.
+    ``date`` is when it came to where it is (UTC).
     """
 
     file: str
@@ -34,6 +35,7 @@ class Entry:
     sha256: str
     buildinfo: str
     date: str
+    papers: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
@@ -154,8 +156,8 @@ def load(path: Path) -> Catalogue:
         raw = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(raw, list):
             raise TypeError("it is no list")
-        entries = [Entry(**entry) for entry in raw]
-    except (OSError, ValueError, TypeError) as error:
+        entries = [Entry(**{**e, "papers": tuple(e.get("papers", ()))}) for e in raw]
+    except (OSError, ValueError, TypeError, AttributeError) as error:
         raise ConfigError(
             f"{path} is no catalogue of a repository: {error}", hint="restore it from a backup"
         ) from error
@@ -176,6 +178,7 @@ def _entry(upload: Upload, stage: str, now: str) -> Entry:
         sha256=upload.sha256,
         buildinfo=upload.buildinfo.name,
         date=now,
+        papers=tuple(path.name for path in upload.papers),
     )
 
 

@@ -28,6 +28,7 @@ SBOM = ".cdx.json"
 PROVENANCE = ".intoto.json"
 SUMS = ".SHA256SUMS"
 SIGNATURE = ".SHA256SUMS.asc"
+ALL = (SBOM, PROVENANCE, SUMS, SIGNATURE)
 _LINE = re.compile(r"^([0-9a-f]{64})  ([^/\s]+)$")
 
 
@@ -48,9 +49,7 @@ def write(
     sums = {path.name: sha256(path) for path in artifacts}
     deb = next(path for path in artifacts if path.suffix == ".deb")
     target.mkdir(parents=True)
-    sbom_, statement, listing, signature = (
-        beside(target / deb.name, suffix) for suffix in (SBOM, PROVENANCE, SUMS, SIGNATURE)
-    )
+    sbom_, statement, listing, signature = (beside(target / deb.name, suffix) for suffix in ALL)
     text = sbom.make(
         contents.of_tree(tree),
         sha256=sums[deb.name],

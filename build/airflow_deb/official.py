@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from .errors import NetworkError, UsageError
 from .versions import Cell
 from .web import Web, public
 
+_RECORDED = re.compile(r"Official constraints: (\S.*), sha256 [0-9a-f]{64}\.")
 # Only worth a short wait: a lock can be made without them.
 _RETRIES = urllib3.Retry(
     total=2, connect=1, redirect=5, backoff_factor=1, status_forcelist=(429, 500, 502, 503, 504)
@@ -35,6 +38,12 @@ class Official:
         if not self.name:
             return "none"
         return f"{self.name}, sha256 {hashlib.sha256(self.text.encode()).hexdigest()}"
+
+
+def used(header: Iterable[str]) -> str:
+    """The name of the official constraints that a lock with ``header`` records; or nothing."""
+    found = (_RECORDED.fullmatch(line) for line in header)
+    return next((match[1] for match in found if match), "")
 
 
 def get(template: str, wanted: str, cell: Cell) -> Official:

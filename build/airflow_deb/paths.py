@@ -34,12 +34,14 @@ def cache() -> Path:
 class Paths:
     """The checkout's and the cache's places, as properties.
 
-    ``published`` is where packages end up instead of the checkout's dist.
+    ``published`` is where packages end up instead of the checkout's dist; ``made``
+    where what we built and compiled ourselves is kept instead of the cache.
     """
 
     project: Path
     cache: Path
     published: Path | None = None
+    made: Path | None = None
 
     @property
     def versions_sh(self) -> Path:
@@ -69,12 +71,12 @@ class Paths:
     @property
     def wheels(self) -> Path:
         """Wheels built from sdists."""
-        return self.cache / "wheels"
+        return (self.made or self.cache) / "wheels"
 
     @property
     def bytecode(self) -> Path:
         """Modules that were compiled (see debian/lib/bytecode.py)."""
-        return self.cache / "bytecode"
+        return (self.made or self.cache) / "bytecode"
 
     def download(self, sha256: str, filename: str) -> Path:
         """Where the file with ``sha256`` is cached."""

@@ -169,7 +169,8 @@ def _publish(
             else:
                 state.aptly.remove(source, packages)
         state.aptly.publish(distributions)
-        return state.publish(after, [upload.buildinfo for upload, _ in change.add], key, days)
+        papers = [p for upload, _ in change.add for p in (upload.buildinfo, *upload.papers)]
+        return state.publish(after, papers, key, days)
 
 
 def _check_key(here: Repository, key: Key) -> None:

@@ -1,4 +1,9 @@
-"""Build a package again, from what its provenance says, and compare the bytes."""
+"""Build a package again, from what its provenance says, and compare the bytes.
+
+What of the cache can be held against a hash serves again: downloads, which the lock has,
+and the root, whose packages the provenance has. What we have made ourselves does not: a
+wheel or bytecode from there would prove itself.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +34,7 @@ def compare(
     settings = Settings(fast=True, package=binary.role, name=name, signing_key=key)
     target = paths.run(f"rebuild/{recipe.cell.name}-{binary.name}")
     container.remove(target)
-    make.deb(replace(paths, published=target), recipe, uv, settings)
+    make.deb(replace(paths, published=target, made=target / "made"), recipe, uv, settings)
     again = record.directory(target, recipe.cell) / f"{record.stem(recipe.cell, binary)}.deb"
     root = roots.root(recipe.cell.suite, "buildd", recipe.build_packages)
     here = provenance.purls(recipe, provenance.hashed(paths, root))

@@ -2,7 +2,7 @@
 
     airflow-archive-keyring.asc   the public key
     pool/                         the packages; nothing in it is ever changed
-    buildinfo/                    what each was built from
+    buildinfo/                    what each was built from, and what verifies it
     dists -> .state/7/public/dists    what apt reads first
     .state/7/                     aptly's database, our catalogue, the indices
     .state/pool/                  aptly's pool; links to the same packages
@@ -103,8 +103,8 @@ class Repository:
             elif path.is_dir() and path not in (state, self.path / ".state" / "pool"):
                 shutil.rmtree(path)
         named = _named(state / "public" / "dists") if state else set()
-        live = {e.buildinfo for e in self.catalogue().values() if e.stage}
-        named |= {f"buildinfo/{name}" for name in live}
+        live = [entry for entry in self.catalogue().values() if entry.stage]
+        named |= {f"buildinfo/{name}" for e in live for name in (e.buildinfo, *e.papers)}
         for top in ("pool", "buildinfo"):
             for path in sorted((self.path / top).rglob("*"), reverse=True):
                 if path.is_dir():
@@ -146,7 +146,7 @@ class State:
     ) -> datetime.datetime:
         """Sign what aptly has published here, and put it in the old state's place.
 
-        ``known`` is the new catalogue, ``papers`` are the .buildinfo of what was added.
+        ``known`` is the new catalogue, ``papers`` are those of what was added.
         The moment (UTC) until which the indices are valid, after ``days``.
         """
         dists = self._public / "dists"

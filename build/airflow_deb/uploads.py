@@ -2,17 +2,19 @@
 
 The papers are dpkg-buildpackage's: .changes (Debian policy 5.5) says for which suite a
 package was built, and has its sha256 and that of the .buildinfo, which says from what. A
-package without them is half a build, and half a dist/ is not published.
+package without them is half a build, and half a dist/ is not published. What else `make
+deb` has left beside it (companions.py) comes along, so that also who gets the package from
+the repository can verify it.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import log
+from . import companions, log
+from .companions import beside, sha256
 from .errors import HashError, UsageError, VerifyError
 from .needs import control_field
 
@@ -26,7 +28,8 @@ class Upload:
     """A package that can be published.
 
     ``sha256`` is what .changes says and the file is. ``packed`` is unset for one that is
-    not compressed, as those of FAST=1 are.
+    not compressed, as those of FAST=1 are. ``papers`` are what `make verify` asks for
+    beside it and the .buildinfo; there are none of a package that has no sums.
     """
 
     deb: Path
@@ -34,6 +37,7 @@ class Upload:
     sha256: str
     buildinfo: Path
     packed: bool
+    papers: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -104,12 +108,6 @@ def parse(text: str, path: Path) -> Changes:
     return Changes(path, suite, dict(zip(words[2::3], words[0::3], strict=True)))
 
 
-def sha256(path: Path) -> str:
-    """The sha256 of the file at ``path``."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def shown(path: Path) -> str:
     """``path`` as errors name it: dist/bullseye/airflow_2.1.0-1~deb11u1_amd64.deb."""
     return "/".join(path.parts[-3:])
@@ -144,7 +142,27 @@ def _upload(deb: Path, papers: dict[Path, Changes]) -> Upload:
         sha256=changes.sha256[deb.name],
         buildinfo=buildinfo[0],
         packed=_is_packed(deb),
+        papers=_papers(deb, buildinfo[0]),
     )
+
+
+def _papers(deb: Path, buildinfo: Path) -> tuple[Path, ...]:
+    """What `make verify` asks for beside ``deb`` and ``buildinfo``, each as the sums have it."""
+    own = [beside(deb, suffix) for suffix in companions.ALL]
+    if not any(path.is_file() for path in own):
+        return ()
+    sums = beside(deb, companions.SUMS)
+    listed = companions.parse(sums.read_text(encoding="utf-8")) if sums.is_file() else {}
+    wanted = [*own, *(deb.with_name(name) for name in listed)]
+    if missing := sorted({path.name for path in wanted if not path.is_file()}):
+        raise VerifyError(f"{shown(deb)} has no {', '.join(missing)} beside it", hint=_BUILD)
+    for name, digest in listed.items():
+        if (got := sha256(deb.with_name(name))) != digest:
+            raise HashError(
+                f"{shown(deb.with_name(name))} has the sha256 {got}, {sums.name} says {digest}",
+                hint="it was changed after its build, or is being built: build it again",
+            )
+    return tuple(sorted({*wanted} - {deb, buildinfo}))
 
 
 def _is_packed(deb: Path) -> bool:

@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from . import companions, contents, log, provenance, rebuild, sbom, signing
+from .binary import is_plugin
 from .companions import PROVENANCE, SBOM, SIGNATURE, SUMS, beside, sha256
 from .errors import AirflowDebError, HashError, IncompleteError, UsageError, VerifyError
 from .paths import Paths
@@ -87,10 +88,15 @@ class _Package:
 
     def complete(self) -> str:
         """Everything that `make deb` leaves is there."""
-        names = [beside(self.deb, suffix).name for suffix in (SBOM, PROVENANCE, SUMS, SIGNATURE)]
+        names = [beside(self.deb, suffix).name for suffix in companions.ALL]
         with contextlib.suppress(IncompleteError):
             names += self._sums()
         missing = [name for name in dict.fromkeys(names) if not (self.deb.parent / name).is_file()]
+        if len(missing) == len(companions.ALL) and is_plugin(self.deb.name.partition("_")[0]):
+            raise IncompleteError(
+                "it is a plugin's: make plugin leaves no SBOM, statement or signed sums beside one",
+                hint="have it from a repository whose signature apt checks, or build it yourself",
+            )
         if missing:
             raise IncompleteError(
                 f"not beside it: {', '.join(sorted(missing))}",

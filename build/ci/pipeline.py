@@ -28,6 +28,8 @@ _CACHE = ".cache/airflow-deb"
 # Not the roots: they hold devices and other users' files, and are made in a minute.
 _CACHED = ("downloads", "wheels", "bytecode")
 _KEPT = ("deb", "buildinfo", "changes", "json", "SHA256SUMS", "asc")
+# A variable of type file, so its path; unset where it is protected and the branch is not.
+_SIGNED = 'SIGNING_KEY="${AIRFLOW_PACKAGE_KEY:-}"'
 # The machine that has the repository, as a runner of the project's: the key never leaves it.
 _REPOSITORY = "airflow-repository"
 _PUBLISH = (
@@ -84,7 +86,7 @@ def _job(cell: dict[str, Any], project: Path) -> dict[str, Any]:
             "apt-get update -qq",
             f"apt-get install -y -qq --no-install-recommends {_PACKAGES}",
         ],
-        "script": [f"make deb {chosen}", f"make test-cell {chosen}"],
+        "script": [f"make deb {chosen} {_SIGNED}", f"make test-cell {chosen}"],
         "artifacts": {
             "name": f"airflow-{version}-{suite}",
             "paths": [f"dist/{suite}/*.{ending}" for ending in _KEPT],

@@ -28,6 +28,20 @@ SITE = "usr/lib/airflow/lib/python3.9/site-packages"
 VERSION = "1.0-1+airflow2.1.0~deb11u1"
 
 
+MODULE = """
+#include <Python.h>
+#include <stdio.h>
+
+static PyObject *hello(PyObject *self, PyObject *none) {
+    puts("hello");
+    Py_RETURN_NONE;
+}
+static PyMethodDef methods[] = {{"hello", hello, METH_NOARGS, ""}, {NULL, NULL, 0, NULL}};
+static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "fast_ops", NULL, -1, methods};
+PyMODINIT_FUNC PyInit_fast_ops(void) { return PyModule_Create(&module); }
+"""
+
+
 class Workshop:
     """A checkout with a dist/ of its own, in which there is something like airflow's .deb."""
 
@@ -202,6 +216,29 @@ def test_an_sdist_of_setup_py_and_a_finished_wheel(workshop: Workshop, tmp_path:
     assert found.name.startswith("airflow-plugin-new-ops_2.0~rc1-1+")
     # What the lock has not, another plugin brings.
     assert "airflow-plugin-old-ops (= 0.9-1+airflow2.1.0~deb11u1)" in field(found, "Depends")
+
+
+def test_a_native_plugin_is_of_an_architecture_and_needs_its_libraries(
+    workshop: Workshop, tmp_path: Path
+) -> None:
+    """A module in C, compiled in the root: nothing tells the paths of its build."""
+    source = tmp_path / "native"
+    source.mkdir()
+    (source / "fast.c").write_text(MODULE)
+    (source / "setup.py").write_text(
+        "from setuptools import Extension, setup\n"
+        "setup(name='fast-ops', version='0.3', ext_modules=[Extension('fast_ops', ['fast.c'])])\n"
+    )
+    deb = workshop.build(source)
+    assert deb.name == "airflow-plugin-fast-ops_0.3-1+airflow2.1.0~deb11u1_amd64.deb"
+    assert field(deb, "Architecture") == "amd64"
+    libraries, *others = field(deb, "Depends").split(", ")
+    assert re.fullmatch(r"libc6 \(>= [0-9.]+\)", libraries)
+    assert others == ["airflow (>= 2.1.0~)", "airflow (<< 2.2~)", "airflow-python3.9"]
+    module = unpacked(deb, tmp_path / "deb") / SITE / "fast_ops.cpython-39-x86_64-linux-gnu.so"
+    content = module.read_bytes()
+    assert content.startswith(b"\x7fELF")
+    assert b"/airflow-deb/" not in content
 
 
 def test_what_does_not_fit_is_refused(workshop: Workshop) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml  # type: ignore[import-untyped]
 
 from ci import pipeline
 
@@ -53,6 +56,57 @@ def test_a_mistake_would_be_found(tmp_path: Path) -> None:
     path.write_text(workflow.replace("runs-on:", "run-on:"), encoding="utf-8")
     with pytest.raises(AssertionError, match="run-on"):
         validate("github-workflows", path)
+
+
+# Says what it was called with, and what it could read.
+MAKE = """\
+#!/bin/sh
+echo "$@"
+for word; do
+    case $word in SIGNING_KEY=?*) stat -c %a "${word#*=}"; cat "${word#*=}" ;; esac
+done
+"""
+
+
+def github(secret: str, temporary: Path) -> tuple[str, dict[str, str]]:
+    """The step that builds, and its environment with the secret ``secret``."""
+    workflow = yaml.safe_load(WORKFLOWS[0].read_text(encoding="utf-8"))
+    (step,) = (s for s in workflow["jobs"]["package"]["steps"] if "make deb" in s.get("run", ""))
+    known = "${{ github.event_name != 'pull_request' && secrets.AIRFLOW_PACKAGE_KEY || '' }}"
+    assert step["env"] == {"PACKAGE_KEY": known}
+    return step["run"], {"PACKAGE_KEY": secret, "RUNNER_TEMP": str(temporary)}
+
+
+def gitlab(secret: str, temporary: Path) -> tuple[str, dict[str, str]]:
+    """The same; GitLab has the secret in a file."""
+    script = pipeline.gitlab(CELLS[:1], PROJECT)["airflow 2.1.0 bullseye"]["script"]
+    file = temporary / "file"
+    file.write_text(f"{secret}\n", encoding="utf-8")
+    file.chmod(0o600)
+    return script[0], {"AIRFLOW_PACKAGE_KEY": str(file)} if secret else {}
+
+
+@pytest.mark.parametrize("ci", [github, gitlab])
+@pytest.mark.parametrize("secret", ["", "-----BEGIN\n\nabc \\n $HOME\n-----END"])
+def test_packages_are_signed_with_the_secret_where_there_is_one(
+    ci: Callable[[str, Path], tuple[str, dict[str, str]]], secret: str, tmp_path: Path
+) -> None:
+    """From a file that only its owner can read; without it make gets an empty setting."""
+    make = tmp_path / "bin" / "make"
+    make.parent.mkdir()
+    make.write_text(MAKE, encoding="utf-8")
+    make.chmod(0o755)
+    (tmp_path / "temporary").mkdir()
+    text, own = ci(secret, tmp_path / "temporary")
+    path = f"{make.parent}:{os.environ['PATH']}"
+    env = {"PATH": path, "VERSION": "2.1.0", "SUITE": "bullseye", **own}
+    words = ["bash", "-euo", "pipefail", "-c", text]
+    done = subprocess.run(words, env=env, capture_output=True, text=True, check=True)
+    called, *rest = done.stdout.splitlines()
+    assert called.startswith("deb VERSION=2.1.0 SUITE=bullseye SIGNING_KEY=")
+    assert called.endswith("SIGNING_KEY=") is not bool(secret)
+    assert rest == (["600", *secret.splitlines()] if secret else [])
+    assert not (tmp_path / "temporary" / "package-key.asc").exists()
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: str(path.name))

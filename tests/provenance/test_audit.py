@@ -18,6 +18,7 @@ from tests.fake_index import FakeIndex, serve
 from airflow_deb import audit, lockfile, paths, versions
 from airflow_deb.errors import AuditError, ConfigError, NetworkError, UsageError
 from airflow_deb.lockfile import Lock, Locked
+from airflow_deb.official import Official
 from airflow_deb.paths import Paths
 from airflow_deb.settings import Settings
 
@@ -106,14 +107,14 @@ def sdist(stem: str, requires: str) -> bytes:
     return buffer.getvalue()
 
 
-def lock(places: Paths, files: list[Locked]) -> None:
+def lock(places: Paths, files: list[Locked], header: tuple[str, ...] = ("a lock",)) -> None:
     own = places.requirements / "2.1.0"
     named = tuple(
         Locked(f.name.replace("_", "-"), f.version, f.sha256, f.filename, f.size) for f in files
     )
     for name, content in (("bullseye.lock", named), ("bullseye-build.lock", ())):
         path = own / name
-        paths.write_text(path, Lock(path, ("a lock",), content).render())
+        paths.write_text(path, Lock(path, header, content).render())
     assert lockfile.load(own / "bullseye.lock").files == tuple(sorted(named))
 
 
@@ -277,6 +278,24 @@ def test_an_override_of_ours_stands_in_the_way(
     assert jinja["in_the_way"] == ["requirements/2.1.0/overrides.txt:1: jinja2==2.11.2"]
     assert lib["in_the_way"] == ["requirements/2.1.0/constraints.txt:1: lib<1.0.5"]
     assert lib["remedy"] == "override"
+
+
+def test_official_constraints_stand_in_the_way(
+    places: Paths, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They pin what a lock has: no later day brings another version, an override does."""
+    kept = lockfile.load(places.requirements / "2.1.0" / "bullseye.lock").files
+    for recorded, expected in (
+        (Official("", "", "").recorded, "date"),
+        (Official("https://example.org/c.txt", "lib==1.0.4\n", "").recorded, "override"),
+    ):
+        lock(places, list(kept), ("a lock", f"Official constraints: {recorded}."))
+        _, lib, _ = found(places, database(tmp_path), capsys)["findings"]
+        assert lib["remedy"] == expected
+    assert lib["in_the_way"] == ["official constraints: https://example.org/c.txt"]
+    (places.requirements / "2.1.0" / "overrides.txt").write_text("lib==1.0.4  # because\n")
+    _, lib, _ = found(places, database(tmp_path), capsys)["findings"]
+    assert lib["in_the_way"] == ["requirements/2.1.0/overrides.txt:1: lib==1.0.4"]
 
 
 def test_what_is_no_database(places: Paths, tmp_path: Path) -> None:

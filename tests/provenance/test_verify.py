@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from tests.provenance.keys import generate, gpg
 
-from airflow_deb import companions, paths, rebuild, settings, signing, versions
+from airflow_deb import companions, log, paths, rebuild, settings, signing, uploads, versions
 from airflow_deb.errors import (
     AirflowDebError,
     DifferentError,
@@ -66,6 +66,13 @@ def test_what_was_built_passes_anywhere(
         ["ok", check]
         for check in ("complete", "signature", "checksums", "buildinfo", "sbom", "provenance")
     ]
+
+
+def test_what_a_repository_has_of_it_is_enough(built: Path, keyring: Path, tmp_path: Path) -> None:
+    (upload,) = uploads.read([built], log.Step("dist"))
+    for path in (built, upload.buildinfo, *upload.papers):
+        shutil.copy(path, tmp_path)
+    run(tmp_path / built.name, keyring)
 
 
 def test_sha256sum_reads_the_sums(deb: Path) -> None:

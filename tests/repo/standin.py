@@ -13,9 +13,9 @@ from pathlib import Path
 
 from airflow_deb import deb, record
 from airflow_deb.binary import INSTANCES, Binary
+from airflow_deb.companions import sha256
 from airflow_deb.record import Record
 from airflow_deb.run import run
-from airflow_deb.uploads import sha256
 from airflow_deb.versions import Cell, Matrix
 
 _CONTROL = """\

@@ -15,7 +15,9 @@ from tests.repo.conftest import VERSIONS, NewWorkshop, take
 from tests.repo.whole import require_whole
 from tests.repo.workshop import Workshop, packages
 
+from airflow_deb import companions
 from airflow_deb.binary import AIRFLOW, INSTANCES
+from airflow_deb.companions import beside
 from airflow_deb.repository import KEYRING
 from airflow_deb.versions import Matrix
 
@@ -111,6 +113,29 @@ def test_the_indices_before_are_there_for_who_is_at_them(shop: Workshop, built: 
         shop.done("repo")
         assert (index / "by-hash" / "SHA512" / hashes[-1]).is_file()
     assert not (index / "by-hash" / "SHA512" / hashes[0]).exists()
+
+
+def test_what_verifies_a_package_is_published_and_retracted_with_it(
+    shop: Workshop, built: Path
+) -> None:
+    take(built, shop, "bullseye", "2.1.4")
+    deb = shop.dist / "bullseye" / "airflow_2.1.4-1~deb11u1_amd64.deb"
+    for suffix in companions.ALL:
+        beside(deb, suffix).write_text(suffix, encoding="utf-8")
+    own = [
+        beside(deb, s) for s in (".buildinfo", ".changes", companions.SBOM, companions.PROVENANCE)
+    ]
+    sums = {path.name: companions.sha256(path) for path in (deb, *own)}
+    beside(deb, companions.SUMS).write_text(companions.render(sums), encoding="utf-8")
+    shop.done("repo")
+    own += [beside(deb, suffix) for suffix in (companions.SUMS, companions.SIGNATURE)]
+    for path in own:
+        assert (shop.repo / "buildinfo" / path.name).read_bytes() == path.read_bytes()
+    shop.done("repo")
+    assert all((shop.repo / "buildinfo" / path.name).is_file() for path in own)
+    shop.done("retract", VERSION="2.1.4")
+    assert not list((shop.repo / "buildinfo").glob("*2.1.4*"))
+    assert (shop.repo / "buildinfo" / "airflow_2.1.0-1~deb11u1_amd64.buildinfo").is_file()
 
 
 def text(here: Workshop, distribution: str) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,18 @@ def test_what_is_new_is_added_to_the_stage() -> None:
     change = publish({}, upload())
     assert change == Change(add=((upload(), replace(entry(stage="testing"), date=NOW)),))
     assert change.applied({}) == known(replace(entry(stage="testing"), date=NOW))
+
+
+def test_the_names_of_its_papers_are_kept(tmp_path: Path) -> None:
+    """An older catalogue has none, and is one nonetheless."""
+    change = publish({}, upload(papers=(Path("/dist/bullseye/a.cdx.json"),)))
+    new = change.applied(known(entry("2.1.4")))
+    catalogue.save(tmp_path / "catalogue.json", new)
+    assert catalogue.load(tmp_path / "catalogue.json") == new
+    assert [e.papers for e in new.values()] == [(), ("a.cdx.json",)]
+    old = [{k: v for k, v in asdict(entry()).items() if k != "papers"}]
+    (tmp_path / "catalogue.json").write_text(json.dumps(old))
+    assert catalogue.load(tmp_path / "catalogue.json") == known(entry())
 
 
 @pytest.mark.parametrize("stage", ["testing", "stable"])

@@ -57,9 +57,10 @@ def test_gitlab_gets_a_job_for_each_locked_cell(
     child = json.loads(capsys.readouterr().out)
     jobs = {name: job for name, job in child.items() if name not in ("stages", "publish")}
     assert list(jobs) == ["airflow 2.1.0 bullseye", "airflow 3.3.2 bookworm"]
+    signed = 'SIGNING_KEY="${AIRFLOW_PACKAGE_KEY:-}"'
     assert [job["script"] for job in jobs.values()] == [
-        ["make deb VERSION=2.1.0 SUITE=bullseye", "make test-cell VERSION=2.1.0 SUITE=bullseye"],
-        ["make deb VERSION=3.3.2 SUITE=bookworm", "make test-cell VERSION=3.3.2 SUITE=bookworm"],
+        [f"make deb {chosen} {signed}", f"make test-cell {chosen}"]
+        for chosen in ("VERSION=2.1.0 SUITE=bullseye", "VERSION=3.3.2 SUITE=bookworm")
     ]
 
 

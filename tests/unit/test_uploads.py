@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from airflow_deb import log, uploads
+from airflow_deb import companions, log, uploads
+from airflow_deb.companions import beside
 from airflow_deb.errors import HashError, UsageError, VerifyError
 
 STEM = "airflow_2.1.0-1~deb11u1_amd64"
@@ -60,6 +61,46 @@ def test_a_package_with_its_papers(tmp_path: Path) -> None:
         buildinfo=deb.with_suffix(".buildinfo"),
         packed=True,
     )
+
+
+def companied(tmp_path: Path) -> Path:
+    """A package with all that `make deb` leaves beside one."""
+    deb = build(tmp_path)
+    for suffix in (companions.SBOM, companions.PROVENANCE):
+        beside(deb, suffix).write_text(suffix)
+    names = [deb.with_suffix(suffix) for suffix in (".deb", ".buildinfo", ".changes")]
+    names += [beside(deb, suffix) for suffix in (companions.SBOM, companions.PROVENANCE)]
+    sums = {path.name: companions.sha256(path) for path in names}
+    beside(deb, companions.SUMS).write_text(companions.render(sums))
+    beside(deb, companions.SIGNATURE).write_text("signature")
+    return deb
+
+
+def test_all_that_verifies_a_package_comes_along(tmp_path: Path) -> None:
+    """As the sums name .changes, too, `make verify` would miss it."""
+    deb = companied(tmp_path)
+    found = {path.name for path in read(deb).papers}
+    assert found == {path.name for path in deb.parent.iterdir()} - {
+        deb.name,
+        deb.with_suffix(".buildinfo").name,
+    }
+
+
+@pytest.mark.parametrize("suffix", companions.ALL)
+def test_half_of_what_verifies_a_package(tmp_path: Path, suffix: str) -> None:
+    deb = companied(tmp_path)
+    beside(deb, suffix).unlink()
+    with pytest.raises(VerifyError, match=f"has no {STEM}{suffix} beside it"):
+        read(deb)
+
+
+@pytest.mark.parametrize("suffix", [companions.SBOM, companions.PROVENANCE, ".changes"])
+def test_what_verifies_a_package_was_changed(tmp_path: Path, suffix: str) -> None:
+    deb = companied(tmp_path)
+    with beside(deb, suffix).open("a") as file:
+        file.write("\n")
+    with pytest.raises(HashError, match=f"{STEM}{suffix} has the sha256 .*SHA256SUMS says "):
+        read(deb)
 
 
 @pytest.mark.parametrize(

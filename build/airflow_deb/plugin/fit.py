@@ -17,6 +17,7 @@ from packaging.version import Version
 
 from ..errors import ConflictError
 from ..lockfile import Lock
+from ..paths import shown
 from .metadata import Plugin
 
 _AGREE = "take a release of it that agrees (VERSION=), or build it for another Airflow (FOR=)"
@@ -59,13 +60,18 @@ def check(
     wrong = disagreements(plugin, lock, python, brought)
     if wrong:
         raise ConflictError(
-            f"{plugin.name} {plugin.version} does not fit Airflow {lock.version} on {lock.suite}: "
-            + "; ".join(wrong),
+            f"{plugin.name} {plugin.version} does not fit {title(lock)}: {'; '.join(wrong)}",
             hint=_AGREE,
         )
     names = {file.name for file in lock.files}
     needed = {canonicalize_name(one.name) for one in _needed(plugin, python)}
     return tuple(brought[name] for name in sorted(needed - names) if name in brought)
+
+
+def title(lock: Lock) -> str:
+    """What ``lock`` is of, as messages name it."""
+    other = f" with its security lock, {shown(lock.path)}" if lock.is_security else ""
+    return f"Airflow {lock.version} on {lock.suite}{other}"
 
 
 def disagreements(
@@ -105,13 +111,19 @@ def against(plugin: Plugin, lock: Lock, python: str) -> list[str]:
     return found
 
 
+def first_against(plugin: Plugin, locks: Iterable[Lock], python: str) -> Lock | None:
+    """The first of ``locks`` that ``plugin`` disagrees with."""
+    return next((lock for lock in locks if against(plugin, lock, python)), None)
+
+
 def upto(plugin: Plugin, locks: Iterable[Lock], python: str, line: str) -> str:
     """The first Airflow that ``plugin`` does not fit: one of ``locks``, or ``line``.
 
     ``locks`` are those of later patch levels, in order, ``line`` the next line's first
     version (``2.2``). Those that nobody has locked yet are trusted to be like the last.
     """
-    return next((lock.version for lock in locks if against(plugin, lock, python)), line)
+    found = first_against(plugin, locks, python)
+    return found.version if found else line
 
 
 def collisions(plugin: Plugin, theirs: Mapping[str, Iterable[str]], prefix: str) -> list[str]:

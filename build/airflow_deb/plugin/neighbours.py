@@ -13,6 +13,7 @@ from email.parser import HeaderParser
 from pathlib import Path
 
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 from .. import record
 from ..binary import Binary
@@ -22,16 +23,35 @@ from ..run import run
 from ..versions import Cell
 from .fit import Brought
 
+_AIRFLOWS = re.compile(r"(\S+) \(>= (\S+)~\), \1 \(<< (\S+)~\)")
+_FOR = re.compile(r"\+airflow([^+]+)~deb\d+u\d+$")
 _DIST_INFO = re.compile(r"/site-packages/([^/]+)-([^-/]+)\.dist-info/RECORD$")
 
 
 @dataclass(frozen=True)
 class Package:
-    """A .deb: its name and version, and the absolute paths of its files."""
+    """A .deb: its name and version, and the absolute paths of its files.
+
+    Of a plugin ``depends`` has the versions of Airflow that it admits.
+    """
 
     name: str
     version: str
     files: frozenset[str]
+    depends: str = ""
+
+    @property
+    def airflow(self) -> str:
+        """The Airflow that it was built for, as Debian writes it; empty for no plugin."""
+        found = _FOR.search(self.version)
+        return found[1] if found else ""
+
+    def meets(self, first: str, upto: str) -> bool:
+        """Whether it admits an Airflow that a plugin for ``first`` and all before ``upto`` does."""
+        found = _AIRFLOWS.search(self.depends)
+        if found is None:
+            return False
+        return _before(found[2]) < _before(upto) and _before(first) < _before(found[3])
 
 
 def airflow(paths: Paths, cell: Cell, binary: Binary) -> Package:
@@ -52,10 +72,9 @@ def airflow(paths: Paths, cell: Cell, binary: Binary) -> Package:
 
 
 def plugins(paths: Paths, cell: Cell, binary: Binary) -> list[Package]:
-    """The plugin packages for the same Airflow, Python and place, in the order of their making."""
+    """The plugin packages for the same suite and place, in the order of their making."""
     debs = record.directory(paths.dist, cell).glob(f"{binary.name}-plugin-*.deb")
-    found = [read(deb) for deb in sorted(debs, key=lambda deb: deb.stat().st_mtime_ns)]
-    return [one for one in found if f"+airflow{upstream(cell)}~" in one.version]
+    return [read(deb) for deb in sorted(debs, key=lambda deb: deb.stat().st_mtime_ns)]
 
 
 def upstream(cell: Cell) -> str:
@@ -74,8 +93,15 @@ def brought(packages: Iterable[Package]) -> dict[str, Brought]:
 
 
 def files(packages: Iterable[Package], *, but: str) -> Mapping[str, frozenset[str]]:
-    """The files of each package by its name; not those of ``but``, which is built anew."""
-    return {one.name: one.files for one in packages if one.name != but}
+    """The files of each package by its name; not those of ``but``, which is built anew.
+
+    Of two versions of a plugin for the same Airflow they are the last's.
+    """
+    return {
+        f"{one.name} for Airflow {one.airflow}" if one.airflow else one.name: one.files
+        for one in packages
+        if one.name != but
+    }
 
 
 def read(deb: Path) -> Package:
@@ -86,4 +112,10 @@ def read(deb: Path) -> Package:
         name=fields["Package"],
         version=fields["Version"],
         files=frozenset(f"/{line[34:]}" for line in sums.splitlines()),
+        depends=fields.get("Depends", ""),
     )
+
+
+def _before(version: str) -> Version:
+    """Where Debian's ``version~`` sorts: before the pre-releases of that Airflow."""
+    return Version(f"{version.replace('~', '')}.dev0")

@@ -75,22 +75,30 @@ def check(this: Context, wheel: Wheel, target: Target, installed: neighbours.Pac
     cell, lock = this.recipe.cell, this.recipe.lock
     plugin = metadata.read(wheel.path, cell.suite.python)
     metadata.check_named(plugin)
-    others = neighbours.plugins(this.paths, cell, this.airflow)
-    brought = neighbours.brought(others)
+    there = neighbours.plugins(this.paths, cell, this.airflow)
+    upstream = neighbours.upstream(cell)
+    brought = neighbours.brought(one for one in there if one.airflow == upstream)
     brought.pop(plugin.name, None)
     needed = fit.check(plugin, lock, target.python, brought)
+    for other in _others(this):
+        fit.check(plugin, other, target.python, brought)
     own = skeleton.package_name(this.airflow, plugin)
     prefix = f"/usr/lib/{this.airflow.name}"
+    own_version = Version(cell.version.name)
+    line = f"{own_version.major}.{own_version.minor + 1}"
+    later = _later(this, own_version)
+    upto = fit.upto(plugin, later, target.python, line)
+    # Also one that was built for another Airflow may be on the same host.
+    others = [one for one in there if one.meets(upstream, upto)]
     fit.check_files(plugin, neighbours.files([installed, *others], but=own), prefix)
     for directory in plugin.left_out:
         log.info(f"  note: left out, since other packages have one, too: {directory}")
     for note in fit.notes(plugin, target.python):
         log.info(f"  note: {note}")
-    own_version = Version(cell.version.name)
-    line = f"{own_version.major}.{own_version.minor + 1}"
-    upto = fit.upto(plugin, _later(this, own_version), target.python, line)
-    if upto != line:
-        log.info(f"  note: it does not agree with the lock of Airflow {upto}, and will refuse it")
+    if against := fit.first_against(plugin, later, target.python):
+        log.info(
+            f"  note: it does not agree with the lock of {fit.title(against)}, and will refuse that"
+        )
     debian_tree = this.recipe.debian
     return Package(
         plugin=plugin,
@@ -127,11 +135,24 @@ def _later(this: Context, own: Version) -> list[Lock]:
     found = []
     for name in sorted(this.matrix.versions, key=Version):
         version = Version(name)
-        path = this.paths.requirements / name / f"{suite}.lock"
-        same = suite in this.matrix.versions[name].suites and path.exists()
+        same = suite in this.matrix.versions[name].suites
         if same and version > own and version.release[:2] == own.release[:2]:
-            found.append(lockfile.load(path))
+            found += [lockfile.load(path) for path in _locks(this, name)]
     return found
+
+
+def _others(this: Context) -> list[Lock]:
+    """The other lock of the same version: the package with it has the dependency's range, too."""
+    own = this.recipe.lock.path
+    paths = _locks(this, this.recipe.cell.version.name)
+    return [lockfile.load(path) for path in paths if path != own]
+
+
+def _locks(this: Context, version: str) -> list[Path]:
+    """The locks that ``version`` has for this suite: its own, that with security."""
+    names = (this.recipe.cell.suite.name, f"{this.recipe.cell.suite.name}-security")
+    found = [this.paths.requirements / version / f"{name}.lock" for name in names]
+    return [path for path in found if path.exists()]
 
 
 def check_version(settings: Settings, package: Package) -> None:
