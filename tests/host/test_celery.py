@@ -50,9 +50,9 @@ def celery(lab: Lab) -> Celery:
     team.wait_for_web()
     seen = Celery(team)
     seen.first = team.run_dag("quick", "first")
+    psql = ["runuser", "-u", "postgres", "--", "psql", "-At", str(team.setting("db_name"))]
     sql = "SELECT status FROM celery_taskmeta"
-    database = ["runuser", "-u", "postgres", "--", "psql", "-At", "airflow_analytics", "-c", sql]
-    seen.results = machine.call(database, check=False).stdout
+    seen.results = machine.call([*psql, "-c", sql]).stdout
     seen.flower = ask(machine, f"http://127.0.0.1:{team.setting('ports.flower')}/", "")
     begin(team)
     seen.refused = team.tool("stop", check=False)
