@@ -153,7 +153,8 @@ def peak(place: Path, make: Callable[[Path], object], number: int) -> int:
 def test_memory_does_not_grow_with_the_number(
     make: Callable[[Path], object], place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sweep, "NAMES", 256)
+    for limit in ("NAMES", "BATCH"):
+        monkeypatch.setattr(sweep, limit, 256)
     few = peak(place / "few", make, 1000)
     many = peak(place / "many", make, 10000)
     assert many < few + 20000

@@ -3,7 +3,7 @@
 Every step goes from a directory's descriptor to a name in it, and no link is
 followed, so that nothing planted in the tree leads elsewhere. Directories are
 streamed: neither a million files in one nor a million directories take more than
-a few megabytes (a level of depth takes half a kilobyte), and no depth takes more
+ten megabytes (a level of depth takes half a kilobyte), and no depth takes more
 than a few dozen descriptors.
 """
 
@@ -26,7 +26,7 @@ KEPT_OPEN = 32
 NAMES = 65536
 _FEWEST = 16  # of them for each level
 _TICK = 4096  # entries from one sign of life to the next
-_BATCH = 32768  # entries that are read before the first of them is looked at
+BATCH = 32768  # entries that are read before the first of them is looked at
 _INODE = os.DirEntry.inode  # the order in which they lie on the disk
 _KIND = 0o170000  # the bits of a mode that say what it is
 
@@ -271,7 +271,7 @@ class Sweep:
         """What is in a directory. One that cannot be read on is said, and ends there."""
         try:
             with os.scandir(level.fd) as entries:
-                while batch := sorted(itertools.islice(entries, _BATCH), key=_INODE):
+                while batch := sorted(itertools.islice(entries, BATCH), key=_INODE):
                     batch.reverse()
                     while batch:
                         yield batch.pop()
