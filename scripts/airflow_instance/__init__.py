@@ -15,6 +15,7 @@ Data flows one way; everything between reading and doing is pure.
     desired -> items                 what is to be on the host
     plan -> changes                  what of it is not so yet
     engine (tree, host)              does that
+    untold                           what systemd has yet to hear of it
     site.Site                        ties these together for one host
     unpacking                        those packages put there, as the instance's user
     asuser, launch, run              programs, as the instance's user or as ourselves

@@ -10,7 +10,7 @@ from .changes import Systemctl
 from .errors import ConflictError, InstanceError
 from .layout import unit
 from .site import Site
-from .stopping import Stop, listed, running_tasks
+from .stopping import Stop, waited_for
 
 
 def running(site: Site, name: str) -> tuple[str, ...]:
@@ -56,7 +56,7 @@ def standstill(site: Site, name: str, ran: tuple[str, ...]) -> Iterator[None]:
     """
     had = units.applied(site.tree, name)
     if ran:
-        print(f"{name}: stopping it{_tasks(site, name, ran)} …", flush=True)
+        print(f"{name}: stopping it{waited_for(site, name, ran)} …", flush=True)
         Stop(site, name).gently(ran)
     yield
     if ran:
@@ -73,12 +73,3 @@ def _again(site: Site, name: str, stopped: tuple[str, ...], had: Sequence[str]) 
     now = set(units.applied(site.tree, name))
     whole = [unit("", name)] if unit("", name) in stopped else []
     return [*whole, *(u for u in units.successors(instance, stopped, had) if u in now)]
-
-
-def _tasks(site: Site, name: str, stopped: tuple[str, ...]) -> str:
-    """What the stop waits for."""
-    try:
-        found = running_tasks(site, name, list(site.host.states(stopped).values()))
-    except InstanceError:
-        return ", and nobody can tell what runs"
-    return f", once these have ended: {listed(found)}" if found else ""

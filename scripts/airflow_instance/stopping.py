@@ -107,22 +107,22 @@ def watched(site: Site, name: str, changes: Sequence[Change]) -> Iterator[None]:
     if not runners:
         yield
         return
-    print_waiting(site, name, runners)
+    waits = waited_for(site, name, runners)
+    if waits:
+        print(f"{name}: stops {', '.join(map(units.daemon_of, runners))}{waits}", flush=True)
     cursor = site.host.cursor()
     yield
     lines = {unit: site.host.journal(unit, cursor, _LINES) for unit in runners}
     warn_killed(name, [unit for unit in runners if any(_KILLED in line for line in lines[unit])])
 
 
-def print_waiting(site: Site, name: str, stopped: Sequence[str]) -> None:
-    """Say which tasks a stop of the units ``stopped`` waits for."""
+def waited_for(site: Site, name: str, stopped: Sequence[str]) -> str:
+    """What a stop of the units ``stopped`` waits for, to be said behind it; "" for nothing."""
     try:
         tasks = running_tasks(site, name, list(site.host.states(stopped).values()))
     except InstanceError:
-        print(f"{name}: waits for tasks, and nobody can tell which run", flush=True)
-        return
-    if tasks:
-        print(f"{name}: waits until these have ended: {listed(tasks)}", flush=True)
+        return ", and nobody can tell what runs"
+    return f", once these have ended: {listed(tasks)}" if tasks else ""
 
 
 def warn_killed(name: str, killed: Sequence[str]) -> None:

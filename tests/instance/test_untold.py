@@ -65,7 +65,7 @@ def test_apply_says_what_it_waits_for_and_what_was_killed(
     host.groups_of[77] = f"0::/system.slice/{SCHEDULER}"
     assert run("set", "a", "airflow_config.core.parallelism=9", "--apply") == 0
     said = capsys.readouterr()
-    assert "a: waits until these have ended: 1 (etl.load)" in said.out
+    assert "a: stops scheduler, once these have ended: 1 (etl.load)" in said.out
     assert "killed" not in said.err
 
     def journal(unit: str, after: str, lines: int) -> list[str]:
@@ -77,7 +77,7 @@ def test_apply_says_what_it_waits_for_and_what_was_killed(
     # A web server has no tasks.
     host.units = {WEB: host.units[WEB]}
     assert run("set", "a", "airflow_config.webserver.workers=2", "--apply") == 0
-    assert "waits" not in capsys.readouterr().out
+    assert "once these" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("absent", [False, True])
@@ -91,4 +91,4 @@ def test_an_end_says_what_it_waits_for(
         assert run("set", "a", "ensure=absent", "--apply") == 0
     else:
         assert run("drop", "--stop", "a") == 0
-    assert "a: waits until these have ended: 1 (etl.load)" in capsys.readouterr().out
+    assert "a: stops scheduler, once these have ended: 1 (etl.load)" in capsys.readouterr().out
