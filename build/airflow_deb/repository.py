@@ -152,12 +152,15 @@ class State:
         dists = self._public / "dists"
         for link in [path for path in dists.rglob("*") if path.is_symlink()]:
             link.unlink()  # aptly's notes of what it would replace, with our paths in them.
-        until = datetime.datetime.min
+        until = datetime.datetime.min.replace(tzinfo=datetime.UTC)
         for release in sorted(dists.glob("*/Release")):
-            text, until = dated(release.read_text(encoding="utf-8"), days)
+            after = self._published(release.parent.name)
+            text, made, until = dated(release.read_text(encoding="utf-8"), days, after)
             write_text(release, text)
             signing.clearsign(key, release, release.with_name("InRelease"))
             signing.sign(key, release, release.with_name("Release.gpg"))
+            for path in (release, release.with_name("InRelease"), release.with_name("Release.gpg")):
+                os.utime(path, (made.timestamp(), made.timestamp()))
         self._keep_old_indices()
         catalogue.save(self.path / "catalogue.json", known)
         for paper in papers:
@@ -170,6 +173,13 @@ class State:
         self._replace()
         self.aptly.clean()
         return until
+
+    def _published(self, suite: str) -> datetime.datetime | None:
+        """When the old state of ``suite`` was made, as a server tells it to a host."""
+        path = self.old / "public" / "dists" / suite / "InRelease" if self.old else None
+        if path is None or not path.exists():
+            return None
+        return datetime.datetime.fromtimestamp(int(path.stat().st_mtime), datetime.UTC)
 
     def _link_packages(self) -> None:
         """Link the packages that aptly has published here into the repository's own pool.
@@ -204,18 +214,28 @@ class State:
         link.replace(top / "dists")
 
 
-def dated(release: str, days: int) -> tuple[str, datetime.datetime]:
-    """``release``, a Release file's text, with the field Valid-Until, and its moment (UTC).
+def dated(
+    release: str, days: int, after: datetime.datetime | None
+) -> tuple[str, datetime.datetime, datetime.datetime]:
+    """``release``, a Release file's text, with its two moments (UTC): it, Date, Valid-Until.
 
-    It is what keeps somebody between the repository and a host from hiding newer
+    Date is later than ``after``, the Date of the one before, be it that both were made
+    within a second or that the clock was set back: a host asks only for what was modified
+    since, in whole seconds, and takes no older one for a newer one.
+
+    Valid-Until is what keeps somebody between the repository and a host from hiding newer
     versions by showing an old index for ever.
     """
     lines = release.splitlines()
     number = next(i for i, line in enumerate(lines) if line.startswith("Date: "))
     made = datetime.datetime.strptime(lines[number].removeprefix("Date: "), _DATE)
+    made = made.replace(tzinfo=datetime.UTC)
+    if after:
+        made = max(made, after + datetime.timedelta(seconds=1))
     until = made + datetime.timedelta(days=days)
+    lines[number] = f"Date: {made.strftime(_DATE)}"
     lines.insert(number + 1, f"Valid-Until: {until.strftime(_DATE)}")
-    return "\n".join(lines) + "\n", until
+    return "\n".join(lines) + "\n", made, until
 
 
 def _named(dists: Path) -> set[str]:

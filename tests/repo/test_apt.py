@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -93,6 +95,9 @@ def test_testing_is_for_who_asks_until_it_is_promoted(
 
     host.machine.write(SOURCES, stable)
     shop.done("promote", VERSION=patch)
+    # As if the next publication were made within the same second: hosts must see that one too.
+    soon = time.time() + 5
+    os.utime(shop.repo / "dists" / name / "InRelease", (soon, soon))
     host.apt("update")
     assert available(host, "airflow") == [full(host, patch), full(host, first)]
 

@@ -14,12 +14,24 @@ from airflow_deb.repository import Repository
 RELEASE = "Origin: airflow-deb\nDate: Thu, 26 Nov 2026 23:48:42 UTC\nSHA256:\n abc 1 Packages\n"
 
 
+MADE = datetime.datetime(2026, 11, 26, 23, 48, 42, tzinfo=datetime.UTC)
+
+
 def test_a_release_gets_an_end() -> None:
-    text, until = repository.dated(RELEASE, 365)
-    assert until == datetime.datetime(2027, 11, 26, 23, 48, 42)
+    text, made, until = repository.dated(RELEASE, 365, None)
+    assert made == MADE
+    assert until == datetime.datetime(2027, 11, 26, 23, 48, 42, tzinfo=datetime.UTC)
     assert text == RELEASE.replace(
         "SHA256", "Valid-Until: Fri, 26 Nov 2027 23:48:42 UTC\nSHA256", 1
     )
+
+
+@pytest.mark.parametrize(("ago", "later"), [(60, 0), (1, 0), (0, 1), (-3600, 3601)])
+def test_a_release_is_later_than_the_one_before(ago: int, later: int) -> None:
+    before = MADE - datetime.timedelta(seconds=ago)
+    text, made, _ = repository.dated(RELEASE, 1, before)
+    assert made == MADE + datetime.timedelta(seconds=later)
+    assert f"Date: {made:%a, %d %b %Y %H:%M:%S} UTC\n" in text
 
 
 def test_the_file_for_apt() -> None:
