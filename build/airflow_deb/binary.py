@@ -66,23 +66,11 @@ BINARIES = (INSTANCES, AIRFLOW)
 # What of debian/ is about the source package as a whole.
 _SHARED = ("changelog.in", "control", "copyright", "rules", "source/format")
 
-_PLUGIN = re.compile(r"airflow-(?:.+-)?plugin-.+")
 # Debian policy 5.6.1, behind our own beginning.
 _NAME = re.compile(r"airflow(?:-[a-z0-9][a-z0-9.+-]*)?")
 # The names of the host tool's package and command, of what packages provide, and of
 # packages that bring plugins.
 _TAKEN = re.compile(r"airflow-(?:instances?|environment|(?:.+-)?plugin-.*|(?:.+-)?python3[.0-9]*)")
-
-
-def is_plugin(package: str) -> bool:
-    """Whether ``package`` is the name of one that `make plugin` has built.
-
-    >>> is_plugin("airflow-plugin-team"), is_plugin("airflow-2.11-plugin-team")
-    (True, True)
-    >>> is_plugin("airflow-2.11"), is_plugin("airflow-instances")
-    (False, False)
-    """
-    return _PLUGIN.fullmatch(package) is not None
 
 
 def named(name: str) -> Binary:

@@ -14,15 +14,12 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from . import contents, provenance, sbom, signing
-from .binary import Binary
+from . import contents, signing
 from .errors import VerifyError
-from .provenance import Made
 from .signing import Key
-from .stage import Recipe
 
 SBOM = ".cdx.json"
 PROVENANCE = ".intoto.json"
@@ -33,38 +30,33 @@ _LINE = re.compile(r"^([0-9a-f]{64})  ([^/\s]+)$")
 
 
 def write(
-    recipe: Recipe,
-    binary: Binary,
-    made: Made,
-    key: Key,
     artifacts: Sequence[Path],
     tree: Path,
+    key: Key,
     target: Path,
+    *,
+    bom: Callable[[contents.Contents, str], str],
+    statement: Callable[[Mapping[str, str]], str],
 ) -> list[Path]:
     """Write the companions of the .deb among ``artifacts`` to ``target``; their paths.
 
-    ``tree`` is what it was packed from. Raises VerifyError when one would not be what
-    its standard asks for, SignatureError when ``key`` cannot sign.
+    ``tree`` is what it was packed from. ``bom`` makes the SBOM of that and the .deb's
+    sha256, ``statement`` the statement about files with their sha256.
+
+    Raises VerifyError when one would not be what its standard asks for, SignatureError
+    when ``key`` cannot sign.
     """
     sums = {path.name: sha256(path) for path in artifacts}
     deb = next(path for path in artifacts if path.suffix == ".deb")
     target.mkdir(parents=True)
-    sbom_, statement, listing, signature = (beside(target / deb.name, suffix) for suffix in ALL)
-    text = sbom.make(
-        contents.of_tree(tree),
-        sha256=sums[deb.name],
-        suite=recipe.cell.suite.name,
-        python=recipe.cell.suite.python,
-        asked=recipe.cell.version.asked,
-        epoch=recipe.epoch,
-    )
-    sbom_.write_text(text, encoding="utf-8")
+    sbom_, statement_, listing, signature = (beside(target / deb.name, suffix) for suffix in ALL)
+    sbom_.write_text(bom(contents.of_tree(tree), sums[deb.name]), encoding="utf-8")
     sums[sbom_.name] = sha256(sbom_)
-    statement.write_text(provenance.statement(recipe, binary, made, sums), encoding="utf-8")
-    sums[statement.name] = sha256(statement)
+    statement_.write_text(statement(sums), encoding="utf-8")
+    sums[statement_.name] = sha256(statement_)
     listing.write_text(render(sums), encoding="utf-8")
     signing.sign(key, listing, signature)
-    return [sbom_, statement, listing, signature]
+    return [sbom_, statement_, listing, signature]
 
 
 def beside(deb: Path, suffix: str) -> Path:

@@ -27,6 +27,7 @@ from . import (
     provenance,
     record,
     roots,
+    sbom,
     signing,
     stage,
     wheels,
@@ -191,7 +192,21 @@ def _package(
     with log.step(f"attest {binary.name}", timings) as this:
         made = provenance.gather(paths, source, work.root, started, record.now())
         beside = debian.scratch(paths, recipe, binary) / "companions"
-        files = companions.write(recipe, binary, made, key, artifacts, tree, beside)
+        files = companions.write(
+            artifacts,
+            tree,
+            key,
+            beside,
+            bom=lambda inside, sha256: sbom.make(
+                inside,
+                sha256=sha256,
+                suite=recipe.cell.suite.name,
+                python=recipe.cell.suite.python,
+                asked=recipe.cell.version.asked,
+                epoch=recipe.epoch,
+            ),
+            statement=lambda sums: provenance.statement(recipe, binary, made, sums),
+        )
         this.result = f"signed by {key.fingerprint}{' (development)' * key.development}"
     where = record.path(paths.dist, recipe.cell, binary)
     published = debian.publish([*artifacts, *files], where.parent)

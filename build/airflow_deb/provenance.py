@@ -37,6 +37,7 @@ from .stage import Recipe
 PREDICATE = "https://slsa.dev/provenance/v1"
 # Names of ours, explained in docs/provenance.md.
 BUILD_TYPE = "urn:airflow-deb:make-deb:1"
+PLUGIN_TYPE = "urn:airflow-deb:make-plugin:1"
 BUILDER = "urn:airflow-deb:builder"
 
 
@@ -86,8 +87,9 @@ def statement(recipe: Recipe, binary: Binary, made: Made, subjects: Mapping[str,
 
     Raises VerifyError when it does not fit in-toto's or SLSA's own definition.
     """
-    predicate = {
-        "buildDefinition": {
+    locks = (recipe.lock, recipe.tools) if binary.is_airflow else ()
+    return render(
+        {
             "buildType": BUILD_TYPE,
             "externalParameters": {
                 "version": recipe.cell.version.name,
@@ -100,16 +102,15 @@ def statement(recipe: Recipe, binary: Binary, made: Made, subjects: Mapping[str,
                 "key": recipe.key(binary),
                 "sourceDateEpoch": str(recipe.epoch),
             },
-            "resolvedDependencies": _dependencies(recipe, binary, made),
+            "resolvedDependencies": dependencies(recipe, locks, made),
         },
-        "runDetails": {
-            "builder": {
-                "id": BUILDER,
-                "version": {"code": made.builder, **made.tools},
-            },
-            "metadata": {"startedOn": made.started, "finishedOn": made.finished},
-        },
-    }
+        made,
+        subjects,
+    )
+
+
+def render(definition: Mapping[str, Any], made: Made, subjects: Mapping[str, str]) -> str:
+    """A statement with SLSA's build ``definition``; as `statement`."""
     document = {
         "_type": STATEMENT_TYPE_URI,
         "subject": [
@@ -117,7 +118,16 @@ def statement(recipe: Recipe, binary: Binary, made: Made, subjects: Mapping[str,
             for name, sha256 in sorted(subjects.items())
         ],
         "predicateType": PREDICATE,
-        "predicate": predicate,
+        "predicate": {
+            "buildDefinition": definition,
+            "runDetails": {
+                "builder": {
+                    "id": BUILDER,
+                    "version": {"code": made.builder, **made.tools},
+                },
+                "metadata": {"startedOn": made.started, "finishedOn": made.finished},
+            },
+        },
     }
     check(document)
     return json.dumps(document, indent=1) + "\n"
@@ -158,6 +168,11 @@ def parameters(document: Mapping[str, Any]) -> Mapping[str, str]:
     return found
 
 
+def is_plugin(document: Mapping[str, Any]) -> bool:
+    """Whether a checked statement is about a package of `make plugin`."""
+    return str(document["predicate"]["buildDefinition"].get("buildType")) == PLUGIN_TYPE
+
+
 def commit_of(document: Mapping[str, Any]) -> str:
     """The commit in a checked statement, empty when none is known."""
     for entry in document["predicate"]["buildDefinition"]["resolvedDependencies"]:
@@ -185,7 +200,7 @@ def debian(document: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def _dependencies(recipe: Recipe, binary: Binary, made: Made) -> list[dict[str, Any]]:
+def dependencies(recipe: Recipe, locks: Iterable[Lock], made: Made) -> list[dict[str, Any]]:
     """Resource descriptors: where from is known by purl, which bytes by digest."""
     found: list[dict[str, Any]] = []
     if made.commit is not None:
@@ -194,9 +209,8 @@ def _dependencies(recipe: Recipe, binary: Binary, made: Made) -> list[dict[str, 
             # Then the commit does not say what was built; the key still does.
             source["annotations"] = {"changed": list(made.commit.changed)}
         found.append(source)
-    if binary.is_airflow:
-        for lock in (recipe.lock, recipe.tools):
-            found += _locked(lock)
+    for lock in locks:
+        found += _locked(lock)
     uris = purls(recipe, made.debian)
     return found + [{"uri": uri, "digest": {"sha256": sha256}} for uri, sha256 in uris.items()]
 
@@ -213,7 +227,9 @@ def purls(recipe: Recipe, packages: Iterable[tuple[roots.Package, str]]) -> dict
 
 def _locked(lock: Lock) -> list[dict[str, Any]]:
     """A lock, and every file in it."""
-    name = f"requirements/{lock.version}/{lock.path.name}"
+    # plugins.lock is for all versions.
+    version = "" if lock.version == "requirements" else f"{lock.version}/"
+    name = f"requirements/{version}{lock.path.name}"
     entries: list[dict[str, Any]] = [
         {"name": name, "digest": {"sha256": _sha256(lock.render().encode())}}
     ]

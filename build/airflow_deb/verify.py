@@ -15,7 +15,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from . import companions, contents, log, provenance, rebuild, sbom, signing
-from .binary import is_plugin
 from .companions import PROVENANCE, SBOM, SIGNATURE, SUMS, beside, sha256
 from .errors import AirflowDebError, HashError, IncompleteError, UsageError, VerifyError
 from .paths import Paths
@@ -92,11 +91,6 @@ class _Package:
         with contextlib.suppress(IncompleteError):
             names += self._sums()
         missing = [name for name in dict.fromkeys(names) if not (self.deb.parent / name).is_file()]
-        if len(missing) == len(companions.ALL) and is_plugin(self.deb.name.partition("_")[0]):
-            raise IncompleteError(
-                "it is a plugin's: make plugin leaves no SBOM, statement or signed sums beside one",
-                hint="have it from a repository whose signature apt checks, or build it yourself",
-            )
         if missing:
             raise IncompleteError(
                 f"not beside it: {', '.join(sorted(missing))}",
@@ -163,6 +157,11 @@ class _Package:
     def rebuild(self, paths: Paths, matrix: Matrix, uv: Path, settings: Settings) -> str:
         """Built again, it has the same bytes."""
         statement = provenance.load(self._file(PROVENANCE))
+        if provenance.is_plugin(statement):
+            raise UsageError(
+                "make plugin has built it, and only that can do so again",
+                hint="give it the same SOURCE=, VERSION= and FOR=, and compare the sha256",
+            )
         return rebuild.compare(paths, matrix, uv, statement, self.deb, settings.signing_key)
 
     def _file(self, suffix: str) -> Path:

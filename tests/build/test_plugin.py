@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -12,13 +13,14 @@ import sysconfig
 import tarfile
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from airflow_deb import paths, record, settings, versions
+from airflow_deb import companions, paths, provenance, record, settings, verify, versions
 from airflow_deb.binary import AIRFLOW
-from airflow_deb.errors import BuildError, ConflictError, UsageError
+from airflow_deb.errors import BuildError, ConflictError, UsageError, VerifyError
 from airflow_deb.paths import Paths
 from airflow_deb.plugin import make as plugins
 from airflow_deb.record import Record
@@ -170,6 +172,30 @@ def test_its_record_is_true(team: Path, tmp_path: Path) -> None:
             digest = hashlib.sha256((site / name).read_bytes()).digest()
             text = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
             assert told == f"sha256={text}", name
+
+
+def test_it_can_be_verified(
+    workshop: Workshop, team: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What lies beside it is about it: its SBOM, what it was made from, signed sums."""
+    capsys.readouterr()
+    matrix = versions.load(workshop.places.versions_sh)
+    uv = Path(sysconfig.get_path("scripts")) / "uv"
+    wanted = settings.Settings(deb=str(team))
+    verify.verify(workshop.places, matrix, uv, wanted)
+    said = capsys.readouterr().out
+    assert said.count("  ok ") == 6, said
+    bom = json.loads(companions.beside(team, companions.SBOM).read_text())
+    (plugin,) = [c for c in bom["components"] if c["purl"].startswith("pkg:pypi/")]
+    assert (plugin["name"], plugin["version"]) == ("team-operators", "1.0")
+    named = {c["name"] for c in bom["components"]}
+    assert named == {"team-operators", "airflow", "airflow-python3.9"}
+    statement = provenance.load(companions.beside(team, companions.PROVENANCE))
+    asked = provenance.parameters(statement)
+    assert (asked["for"], asked["version"]) == ("2.1.0/bullseye", "1.0")
+    with pytest.raises(VerifyError):
+        verify.verify(workshop.places, matrix, uv, replace(wanted, rebuild=True))
+    assert "only that can do so again" in capsys.readouterr().out
 
 
 def test_what_was_built_is_not_built_again(

@@ -7,7 +7,19 @@ import os
 import time
 from pathlib import Path
 
-from .. import busy, container, fetch, index, log, record, roots, wheels
+from .. import (
+    busy,
+    commit,
+    container,
+    fetch,
+    index,
+    log,
+    provenance,
+    record,
+    roots,
+    signing,
+    wheels,
+)
 from .. import deb as debian
 from ..choice import Target
 from ..container import Bind, Spec
@@ -18,9 +30,10 @@ from ..paths import Paths
 from ..record import Record
 from ..run import run
 from ..settings import Settings
+from ..signing import Key
 from ..versions import Matrix
 from ..wheels import Wheel
-from . import neighbours, planning
+from . import neighbours, papers, planning
 from . import source as sources
 from .planning import Context
 from .skeleton import Package, write
@@ -67,7 +80,9 @@ def make(paths: Paths, matrix: Matrix, settings: Settings, uv: Path) -> None:
         wheel = _wheel(this, chosen, root)
         package = planning.check(this, wheel, target, installed)
         planning.check_version(settings, package)
-        _package(this, package, root)
+        # A key that is not there is to be found out before a build.
+        with signing.key(settings.signing_key) as key:
+            _package(this, package, root, key)
 
 
 def _indexed(this: Context, target: Target) -> Source:
@@ -112,7 +127,7 @@ def _wheel(this: Context, source: Source, root: Path) -> Wheel:
     return built
 
 
-def _package(this: Context, package: Package, root: Path) -> None:
+def _package(this: Context, package: Package, root: Path, key: Key) -> None:
     """Build, check and publish ``package``, unless that was done before."""
     where = this.directory / f"{package.stem}.json"
     own = planning.key(package, root)
@@ -135,6 +150,7 @@ def _package(this: Context, package: Package, root: Path) -> None:
         workdir=f"/build/{package.name}",
     )
     timings: list[log.Timing] = []
+    started = record.now()
     with log.step("deb", timings):
         container.kill_leftovers(scratch)
         container.remove(scratch)
@@ -153,7 +169,14 @@ def _package(this: Context, package: Package, root: Path) -> None:
         # What a package's author has written, whoever packages it cannot change.
         fast = this.settings.fast
         step.result = "FAST=1: no lintian" if fast else debian.lint(spec, fail_on="error")
-    published = debian.publish(artifacts, this.directory)
+    with log.step("attest", timings) as step:
+        source = commit.of(this.paths.project)
+        made = provenance.gather(this.paths, source, this.root, started, record.now())
+        tree = spec.upper / "build" / package.name / "debian" / package.name
+        beside = scratch / "companions"
+        made_beside = papers.write(this, package, made, key, own, artifacts, tree, beside)
+        step.result = f"signed by {key.fingerprint}{' (development)' * key.development}"
+    published = debian.publish([*artifacts, *made_beside], this.directory)
     files = {path.name: (_sha256(path), path.stat().st_size) for path in published}
     deb = next(name for name in files if name.endswith(".deb"))
     found = Record(

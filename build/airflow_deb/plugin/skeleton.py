@@ -10,6 +10,7 @@ code would run; so it gets one that says what the wheel says, and no more.
 
 from __future__ import annotations
 
+import json
 import re
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
@@ -153,6 +154,7 @@ def files(package: Package) -> dict[str, tuple[int, bytes]]:
         f"{top}/requirements.lock": (
             f"{plugin.name}=={plugin.version} --hash=sha256:{package.wheel.sha256}\n"
         ),
+        f"{top}/inventory.json": _inventory(package),
         f"{top}/copyright": _copyright(package),
         f"{top}/{package.name}.prerm": _filled(package, "prerm"),
         f"{top}/{package.name}.triggers": _filled(package, "triggers"),
@@ -249,6 +251,22 @@ def description(package: Package) -> str:
 
 def _wrapped(text: str) -> list[str]:
     return textwrap.wrap(text, _WIDTH, break_long_words=False, break_on_hyphens=False)[:4]
+
+
+def _inventory(package: Package) -> str:
+    """What is inside, in the form that debian/lib/inventory.py has for Airflow's package."""
+    plugin, locked = package.plugin, package.wheel.locked
+    item = {
+        "name": plugin.name,
+        "version": plugin.version,
+        "licence": plugin.licence or "not stated in the metadata",
+        "homepage": plugin.homepage,
+        "source": locked.filename,
+        "kind": "wheel" if locked.is_wheel else "sdist",
+        "size": locked.size,
+        "sha256": locked.sha256,
+    }
+    return json.dumps({"distributions": [item]}, indent=1) + "\n"
 
 
 def _copyright(package: Package) -> str:
