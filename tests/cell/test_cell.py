@@ -12,11 +12,14 @@ import pytest
 from tests.host.instances import BACK, Host, Instance
 from tests.host.lab import INSIDE, PYTHON, USER, Lab
 from tests.host.registry import scenario
-from tests.host.site import DEADLINE
+from tests.host.site import DEADLINE, PASSWORD
+from tests.host.web import Reply
 
 from airflow_deb.machine import Machine
 from airflow_deb.run import Result
 
+# Of Airflow 3: where a name and a password are given for a token, and what needs one.
+TOKEN, DAGS = "/auth/token", "/api/v2/dags"
 LOOPBACK = ("127.0.0.1:", "[::1]:", "[::ffff:127.0.0.1]:")
 
 
@@ -33,6 +36,8 @@ class Cell:
     metrics: dict[str, Any] = field(default_factory=dict)
     back: dict[str, float] = field(default_factory=dict)  # seconds
     other: Result | None = None
+    # By auth manager: the status of an answer to a stranger, to who logs in, and the like.
+    access: dict[str, dict[str, int]] = field(default_factory=dict)
 
 
 @scenario()
@@ -81,10 +86,38 @@ def cell(lab: Lab) -> Cell:
     seen.back = {daemon: team.kill(daemon) for daemon in team.daemons}
     team.wait_for_web()
     if lab.expected["auth"]:
+        name = ("--firstname=A", "--lastname=L", "--email=ada@localhost", f"--password={PASSWORD}")
+        team.airflow("users", "create", "--username=ada", "--role=Admin", *name)
+        seen.access["fab"] = _logins(team, "ada", PASSWORD)
         team.tool("set", "--apply", f"airflow_config.core.auth_manager={lab.expected['auth']}")
         seen.other = team.tool("restart", check=False)
         team.wait_for_web()
+        kept = f"{team.home}/simple_auth_manager_passwords.json.generated"
+        seen.access["simple"] = _logins(team, "admin", json.loads(machine.read(kept))["admin"])
+        team.tool("set", "--apply", "web_access=open")
+        team.tool("restart")
+        team.wait_for_web()
+        seen.access["open"] = {"stranger": _with(team, team.get(TOKEN))}
     return seen
+
+
+def _logins(team: Instance, user: str, password: str) -> dict[str, int]:
+    """What a page of the REST API answers to whom; a token is what logging in gives."""
+    wrong = team.get(TOKEN, body={"username": user, "password": "wrong"})
+    right = team.get(TOKEN, body={"username": user, "password": password})
+    return {
+        "stranger": team.get(DAGS).status,
+        "token for a stranger": team.get(TOKEN).status,
+        "wrong password": wrong.status,
+        "user": _with(team, right),
+    }
+
+
+def _with(team: Instance, given: Reply) -> int:
+    """The status of an answer to who has the token that was ``given``, if one was."""
+    if given.status != 201:
+        return given.status
+    return team.get(DAGS, "Bearer", given.json()["access_token"]).status
 
 
 def test_every_module_of_every_provider_imports(imports: dict[str, Any], lab: Lab) -> None:
@@ -147,6 +180,21 @@ def test_the_other_auth_manager_starts(cell: Cell, lab: Lab) -> None:
         return
     assert cell.other is not None
     assert cell.other.status == 0, cell.other
+
+
+@pytest.mark.parametrize("manager", ["fab", "simple"])
+def test_who_logs_in_is_let_in_and_nobody_else(cell: Cell, lab: Lab, manager: str) -> None:
+    if lab.expected["auth"] is None:
+        assert cell.access == {}
+        return
+    seen = dict(cell.access[manager])
+    assert seen.pop("user") == 200
+    assert all(400 <= status < 500 for status in seen.values()), seen
+
+
+def test_open_access_lets_strangers_in(cell: Cell, lab: Lab) -> None:
+    """The simple auth manager, told by web_access: open; on loopback only."""
+    assert cell.access.get("open", {}) == ({"stranger": 200} if lab.expected["auth"] else {})
 
 
 @pytest.mark.parametrize("daemon", ["airflow@", "airflow-scheduler@"])

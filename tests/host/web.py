@@ -24,10 +24,11 @@ class Reply:
 
 
 def ask(machine: Machine, url: str, user: str = "", password: str = "", body: Any = None) -> Reply:
-    """Ask for ``url`` on ``machine``; with a body, post to it."""
-    command = [PYTHON, f"{INSIDE}/ask.py", url]
-    if user:
-        command += [user, password]
+    """Ask for ``url`` on ``machine``; with a body, post to it.
+
+    For the user ``Bearer`` the password is a token.
+    """
+    command = [PYTHON, f"{INSIDE}/ask.py", url, user, password if user else ""]
     if body is not None:
         command += [json.dumps(body)]
     return Reply(**json.loads(machine.call(command, user=USER).stdout))

@@ -1,8 +1,8 @@
 """One HTTP request; prints status and body as JSON.
 
 Runs on the host under test, whose loopback is out of reach from elsewhere.
-``ask.py URL [USER PASSWORD [BODY]]``; with a body (JSON) it is a POST. A
-server that does not answer is status 0.
+``ask.py URL [USER PASSWORD [BODY]]``; with a body (JSON) it is a POST. For the user
+Bearer the password is a token. A server that does not answer is status 0.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ def main() -> None:
     """Ask and print."""
     url, user, password, body, *_ = [*sys.argv[1:], "", "", ""]
     request = urllib.request.Request(url, data=body.encode() or None)  # noqa: S310 - our own URL
-    if user:
+    if user == "Bearer":
+        request.add_header("Authorization", f"Bearer {password}")
+    elif user:
         secret = base64.b64encode(f"{user}:{password}".encode()).decode()
         request.add_header("Authorization", f"Basic {secret}")
     if body:
