@@ -31,7 +31,8 @@ def compare(
     """
     recipe, binary = _recipe(paths, matrix, statement)
     name = binary.name if binary.is_airflow else "airflow"
-    settings = Settings(fast=True, package=binary.role, name=name, signing_key=key)
+    # Not verified: lintian has nothing to say of bytes that are the same.
+    settings = Settings(verify=False, package=binary.role, name=name, signing_key=key)
     target = paths.run(f"rebuild/{recipe.cell.name}-{binary.name}")
     container.remove(target)
     make.deb(replace(paths, published=target, made=target / "made"), recipe, uv, settings)
