@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from . import declaration, desired, former, host, keys, packages, ports
 from .changes import Change
@@ -65,8 +65,7 @@ class Site:
     facts: Facts
     host: Host
     can_bind: Callable[[int], bool] = ports.can_bind
-    _fresh: dict[str, dict[str, int]] = field(default_factory=dict)
-    _known: list[Neighbour] | None = None
+    _known: dict[str, Neighbour] | None = None  # what a plan knows of all that are declared
 
     @classmethod
     def here(cls) -> Site:
@@ -142,7 +141,6 @@ class Site:
         Raises what `declaration.load_all`, `resolve` and `Planner.plan` raise.
         """
         self._known = None  # files may have changed since the last plan
-        self._fresh.clear()
         loaded, warnings = declaration.load_all(self.layout, wanted)
         plans: list[InstancePlan] = []
         problems: list[InstanceError] = []
@@ -212,7 +210,8 @@ class Site:
             self.can_bind,
         )
         # Until it is written, others of the same run have to know of it.
-        self._fresh[declared.name] = own
+        if found := self._neighbour(declared.name, own):
+            self._neighbours()[declared.name] = found
         return own
 
     def _check_neighbours(
@@ -224,8 +223,9 @@ class Site:
         where = self.layout.seen(self.layout.ports_file(declared.name))
         claims = ports.claims(declared.name, declared.leaves, own, where)
         ports.check(claims, [claim for other in others for claim in other.claims])
+        own_database = _database_of(instance.parameters)
+        origin = instance.parameters[("airflow_home",)].origin
         for other in others:
-            origin = instance.parameters[("airflow_home",)].origin
             if f"{instance.home}/".startswith(f"{other.home}/") or f"{other.home}/".startswith(
                 f"{instance.home}/"
             ):
@@ -234,7 +234,6 @@ class Site:
                     "are not apart",
                     hint="give each instance a directory of its own",
                 )
-            own_database = _database_of(instance.parameters)
             if own_database[0] == "sqlite" or own_database[:3] != other.database[:3]:
                 continue
             where, what, name = instance.parameters[("db",)].origin, "", ""
@@ -250,18 +249,14 @@ class Site:
 
     def _others(self, name: str) -> list[Neighbour]:
         """The other declared instances, as far as their files can be read."""
-        found = []
-        for neighbour in self._neighbours():
-            if neighbour.name != name:
-                fresh = self._fresh.get(neighbour.name)
-                found.append(self._neighbour(neighbour.name, fresh) if fresh else neighbour)
-        return [neighbour for neighbour in found if neighbour is not None]
+        return [found for found in self._neighbours().values() if found.name != name]
 
-    def _neighbours(self) -> list[Neighbour]:
+    def _neighbours(self) -> dict[str, Neighbour]:
+        """All declared instances; each file is read once for a plan, not for each of its parts."""
         if self._known is None:
             names, _, _ = declaration.listed(self.layout)
             found = [self._neighbour(name, None) for name in names]
-            self._known = [neighbour for neighbour in found if neighbour is not None]
+            self._known = {entry.name: entry for entry in found if entry is not None}
         return self._known
 
     def _neighbour(self, name: str, allocated: dict[str, int] | None) -> Neighbour | None:

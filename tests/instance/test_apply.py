@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_instance import engine
+from airflow_instance import document, engine
 from airflow_instance.errors import BusyError, ConflictError, HostError
 from airflow_instance.host import PaperHost
 from airflow_instance.layout import Layout
@@ -326,3 +326,27 @@ def test_two_new_instances_on_a_bare_host(
         declare(name, "create_user: true\n")
     assert run("apply") == 0
     assert site.layout.secrets_dir.is_dir()
+
+
+def test_the_work_grows_with_the_instances_not_with_their_pairs(
+    run: Run, declare: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each has to be apart from all others; for that no file is read once per pair."""
+    parsed: list[str] = []
+    original = document.parse
+
+    def parse(text: str, where: str) -> document.Node | None:
+        parsed.append(where)
+        return original(text, where)
+
+    def files_of_an_apply(count: int) -> int:
+        for number in range(count):
+            declare(f"team{number}", "create_user: true\n")
+        assert run("apply") == 0
+        parsed.clear()
+        assert run("apply") == 0
+        return len(parsed)
+
+    monkeypatch.setattr(document, "parse", parse)
+    few, many = files_of_an_apply(5), files_of_an_apply(10)
+    assert 0 < many <= 2 * few
