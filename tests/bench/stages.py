@@ -16,7 +16,7 @@ _STEP = re.compile(
     r"^\s*(?P<seconds>[0-9.]+)  (?:"
     r"--- (?P<stage>\S.*)"
     r"|   (?P<helper>dh_\w+)"
-    r"|\t?(?P<direct>dh_virtualenv|dh_builddeb)"
+    r"|\t?(?:PATH=\S+ )?(?P<direct>dh_virtualenv|dh_builddeb)"
     r"|\S*python3\S* -B debian/lib/(?P<lib>\w+)\.py"
     r"|(?: |TMPDIR=\S+ )(?P<tool>dpkg-gen\w+|dh_builddeb)"
     r"|dpkg-(?:source|buildpackage)(?P<end>: info: binary-only upload)"

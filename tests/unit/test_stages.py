@@ -11,7 +11,7 @@ LOG = """\
     4.20  --- deb airflow
     5.20     dh_clean
     5.40     debian/rules override_dh_auto_install-arch
-    5.50  dh_virtualenv -pairflow --install-suffix airflow \\
+    5.50  PATH="/build/debian/lib/idle:$PATH" dh_virtualenv -pairflow \\
    15.50  /usr/bin/python3.9 -B debian/lib/prune.py debian/airflow/usr/lib/airflow debian/prune
    16.50     dh_clean
    17.00  not a step

@@ -166,9 +166,10 @@ def _package(this: Context, package: Package, root: Path, key: Key) -> None:
             raise
     artifacts = sorted((spec.upper / "build" / "out").iterdir())
     with log.step("verify", timings) as step:
-        # What a package's author has written, whoever packages it cannot change.
-        fast = this.settings.fast
-        step.result = "FAST=1: no lintian" if fast else debian.lint(spec, fail_on="error")
+        step.result = "FAST=1: no lintian"
+        if not this.settings.fast:
+            # What a package's author has written, whoever packages it cannot change.
+            step.result = debian.lint(spec, fail_on="error", without=())
     with log.step("attest", timings) as step:
         source = commit.of(this.paths.project)
         made = provenance.gather(this.paths, source, this.root, started, record.now())
