@@ -260,7 +260,12 @@ def check_disk(paths: Paths, work: Plan) -> None:
 def _record(
     recipe: Recipe, binary: Binary, published: list[Path], timings: list[log.Timing], tree: Path
 ) -> Record:
-    files = {path.name: (companions.sha256(path), path.stat().st_size) for path in published}
+    listing = next(path for path in published if path.name.endswith(companions.SUMS))
+    known = companions.parse(listing.read_text(encoding="utf-8"))
+    files = {
+        path.name: (known.get(path.name) or companions.sha256(path), path.stat().st_size)
+        for path in published
+    }
     return Record(
         key=recipe.key(binary),
         package=next(name for name in files if name.endswith(".deb")),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -75,12 +76,18 @@ def find_all(layout: Layout) -> list[Installation]:
 
 
 def _found(layout: Layout, prefix: str) -> list[Installation]:
-    result = []
-    for path in sorted(layout.real(prefix).glob("lib/python3*/site-packages/apache_airflow-*")):
-        match = _DIST_INFO.fullmatch(path.name)
-        if match:
-            result.append(Installation(prefix, parse(match[1]), path.parent))
-    return result
+    return [
+        Installation(prefix, version, packages)
+        for packages in sorted(layout.real(prefix).glob("lib/python3*/site-packages"))
+        for version in _airflows(packages, packages.stat().st_mtime_ns)
+    ]
+
+
+@functools.lru_cache(maxsize=8)
+def _airflows(packages: Path, changed: int) -> list[Version]:
+    """The Airflows in a directory of a thousand names, which is read again when it has changed."""
+    matches = map(_DIST_INFO.fullmatch, sorted(os.listdir(packages)))
+    return [parse(match[1]) for match in matches if match]
 
 
 @functools.lru_cache(maxsize=8)

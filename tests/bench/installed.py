@@ -17,15 +17,20 @@ from airflow_deb.versions import Cell
 from airflow_deb.wheels import Wheel
 
 _APT = "apt-get --quiet --yes --no-install-recommends -o APT::Sandbox::User=root"
-# What comes after is timed without what apt would have had to download.
-_DEPENDENCIES = f"""
+# What comes after is timed without what apt would have had to download. With a network a
+# container sees the certificates of the host, which ca-certificates cannot write to.
+_FETCH = f"""
 apt-get --quiet update
-{_APT} install python3-venv
-{_APT} satisfy "$(dpkg-deb --field "$1" Depends)"
+{_APT} --download-only install python3-venv
+{_APT} --download-only satisfy "$(dpkg-deb --field "$1" Depends)"
+"""
+_DEPENDENCIES = f"""
+{_APT} install --no-download python3-venv
+{_APT} satisfy --no-download "$(dpkg-deb --field "$1" Depends)"
 apt-get clean
 """
 # Both until the files are on the disk, which is what dpkg waits for.
-_INSTALL = f'{_APT} install --no-download "$1"; sync --file-system /usr'
+_INSTALL = f'{_APT} install "$1"; sync --file-system /usr'
 _UNPACK = """
 mkdir /usr/lib/unpacked
 dpkg-deb --fsys-tarfile "$1" | tar --extract --directory /usr/lib/unpacked
@@ -62,7 +67,7 @@ class Ground:
             name=f"airflow-deb-bench-{name}",
             layers=(*under, *self.layers),
             scratch=self.here / name,
-            binds=(Bind(self.deb, f"/{self.deb.name}"), *binds),
+            binds=(Bind(self.deb, f"/srv/{self.deb.name}"), *binds),
             env={"DEBIAN_FRONTEND": "noninteractive"},
         )
 
@@ -71,7 +76,7 @@ class Ground:
         spec = self.spec(name)
         container.prepare(spec)
         began = time.monotonic()
-        container.again(spec, ["sh", "-euc", script, "sh", f"/{self.deb.name}"])
+        container.again(spec, ["sh", "-euc", script, "sh", f"/srv/{self.deb.name}"])
         seconds = time.monotonic() - began
         container.remove(spec.scratch)
         return seconds
@@ -82,8 +87,9 @@ def ground(paths: Paths, cell: Cell, deb: Path, here: Path) -> Ground:
     base = roots.ensure(paths, roots.root(cell.suite, "minbase", ("dbus", "systemd")))
     bare = Ground((base,), deb, here)
     spec = bare.spec("dependencies")
-    spec = Spec(**{**vars(spec), "network": True})
-    container.execute(spec, ["sh", "-euc", _DEPENDENCIES, "sh", f"/{deb.name}"])
+    online = Spec(**{**vars(spec), "network": True})
+    container.execute(online, ["sh", "-euc", _FETCH, "sh", f"/srv/{deb.name}"])
+    container.again(spec, ["sh", "-euc", _DEPENDENCIES, "sh", f"/srv/{deb.name}"])
     return Ground((spec.upper, base), deb, here)
 
 
@@ -105,7 +111,7 @@ def start(ground: Ground, house: list[Wheel], migrate: str) -> dict[str, dict[st
     (place / "lock").write_text(pins, encoding="utf-8")
     script = Path(__file__).with_name("start.py")
     spec = ground.spec("start", Bind(place, "/wheelhouse"), Bind(script, "/start.py"))
-    container.execute(spec, ["sh", "-euc", _INSTALL, "sh", f"/{ground.deb.name}"])
+    container.execute(spec, ["sh", "-euc", _INSTALL, "sh", f"/srv/{ground.deb.name}"])
     container.again(spec, ["sh", "-euc", _PLAIN])
     user = ["setpriv", "--reuid=tester", "--regid=tester", "--clear-groups"]
     done = container.again(spec, [*user, "sh", "-euc", _START.format(migrate=migrate)])
