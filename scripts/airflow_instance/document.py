@@ -9,6 +9,7 @@ disagree about (0644, 12:30) is either text or refused, never a surprise.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -118,6 +119,7 @@ def plain(node: Node) -> object:
     return node.value
 
 
+@functools.lru_cache(maxsize=4)  # the site's defaults, which each instance begins with
 def parse(text: str, where: str) -> Mapping | None:
     """The mapping that the file called ``where`` holds; None when it holds nothing.
 

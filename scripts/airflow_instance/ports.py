@@ -6,6 +6,7 @@ by binding; kept in /etc/airflow/ports.d/NAME.yaml, which everyone may read.
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ SLOTS = ("web", "log_server", "triggerer_log_server", "health", "flower", "stats
 BLOCK = 10
 BLOCKS = 140
 DEFAULT_START = 8600
+_LINE = re.compile(r"([a-z_]+): ([1-9][0-9]{0,4})")
 HEADER = "# Allocated by airflow-instance; `ports:` in the declaration overrides.\n"
 
 
@@ -41,6 +43,8 @@ def load(layout: Layout, name: str) -> dict[str, int]:
     """
     where = layout.seen(layout.ports_file(name))
     source = readfile.read(layout.ports_file(name), where)
+    if source and (found := _rendered(source.text)):
+        return found
     root = document.parse(source.text, where) if source else None
     ports: dict[str, int] = {}
     for entry in root.entries if root else ():
@@ -51,6 +55,17 @@ def load(layout: Layout, name: str) -> dict[str, int]:
             )
         ports[entry.key.text] = value
     return ports
+
+
+def _rendered(text: str) -> dict[str, int]:
+    """The ports in a file as `render` writes it, which needs no parser; else {}.
+
+    Each plan reads those of all instances.
+    """
+    matches = map(_LINE.fullmatch, text.splitlines())
+    ports = {match[1]: int(match[2]) for match in matches if match}
+    written = render(ports) == text and max(ports.values(), default=0) < 65536
+    return ports if written else {}
 
 
 def render(ports: Mapping[str, int]) -> str:

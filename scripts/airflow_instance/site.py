@@ -177,7 +177,7 @@ class Site:
         """The instance with keys and ports, and the files that keep these."""
         name, layout = declared.name, self.layout
         parameters, _ = expand(declared, self.facts)
-        installation = self.installation(declared)
+        installation = find_installation(layout, str(parameters[("installation",)].value))
         text, kept = keys.load(layout, name)
         text, kept = keys.complete(text, kept, needed_keys(declared, parameters, installation))
         own = self._allocate(declared, int(str(parameters[("port_range_start",)].value)))
@@ -202,15 +202,16 @@ class Site:
 
     def _allocate(self, declared: Declared, start: int) -> dict[str, int]:
         taken = {c.port for n in self._others(declared.name) for c in n.claims}
+        kept = ports.load(self.layout, declared.name)
         own = ports.allocate(
-            ports.load(self.layout, declared.name),
+            kept,
             ports.explicit(declared.leaves),
             taken,
             start,
             self.can_bind,
         )
         # Until it is written, others of the same run have to know of it.
-        if found := self._neighbour(declared.name, own):
+        if own != kept and (found := self._neighbour(declared.name, own)):
             self._neighbours()[declared.name] = found
         return own
 

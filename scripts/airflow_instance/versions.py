@@ -209,6 +209,7 @@ def split(option: str) -> Option | None:
     return (section, name) if name else None
 
 
+@functools.cache  # a table's few versions are compared with for every option
 def _numbers(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in text.split("."))
 
