@@ -44,6 +44,7 @@ cp -a /opt/plain /opt/compiled
 sed -i 's,/opt/plain,/opt/compiled,' /opt/compiled/bin/airflow
 /opt/compiled/bin/python -m compileall -q -j 0 /opt/compiled/lib || true
 useradd --create-home tester
+tar --create --directory /opt compiled | xz -6 --threads=0 | wc --bytes
 """
 _START = """
 export HOME=/home/tester AIRFLOW_HOME=/home/tester/airflow
@@ -102,8 +103,20 @@ def install(ground: Ground, rounds: int) -> tuple[list[float], list[float]]:
     return apt, tar
 
 
-def start(ground: Ground, house: list[Wheel], migrate: str) -> dict[str, dict[str, list[float]]]:
-    """The seconds of airflow's commands, by command and by what they are started from."""
+@dataclass(frozen=True)
+class Plain:
+    """What was measured beside plain environments.
+
+    ``seconds`` are those of airflow's commands, by command and by what it is started
+    from; ``packed`` the bytes of the compiled environment, packed with xz -6.
+    """
+
+    seconds: dict[str, dict[str, list[float]]]
+    packed: int
+
+
+def plain(ground: Ground, house: list[Wheel], migrate: str) -> Plain:
+    """Measure what takes plain environments of the same lock, which pip makes."""
     place = ground.here / "wheelhouse"
     container.remove(place)
     wheels.gather(place, ((wheel.path, wheel.path.name) for wheel in house))
@@ -112,9 +125,8 @@ def start(ground: Ground, house: list[Wheel], migrate: str) -> dict[str, dict[st
     script = Path(__file__).with_name("start.py")
     spec = ground.spec("start", Bind(place, "/wheelhouse"), Bind(script, "/start.py"))
     container.execute(spec, ["sh", "-euc", _INSTALL, "sh", f"/srv/{ground.deb.name}"])
-    container.again(spec, ["sh", "-euc", _PLAIN])
+    packed = container.again(spec, ["sh", "-euc", _PLAIN]).stdout.splitlines()[-1]
     user = ["setpriv", "--reuid=tester", "--regid=tester", "--clear-groups"]
     done = container.again(spec, [*user, "sh", "-euc", _START.format(migrate=migrate)])
     container.remove(spec.scratch)
-    found: dict[str, dict[str, list[float]]] = json.loads(done.stdout.splitlines()[-1])
-    return found
+    return Plain(json.loads(done.stdout.splitlines()[-1]), int(packed))
