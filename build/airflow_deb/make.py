@@ -260,8 +260,9 @@ def check_disk(paths: Paths, work: Plan) -> None:
 def _record(
     recipe: Recipe, binary: Binary, published: list[Path], timings: list[log.Timing], tree: Path
 ) -> Record:
-    listing = next(path for path in published if path.name.endswith(companions.SUMS))
-    known = companions.parse(listing.read_text(encoding="utf-8"))
+    known: dict[str, str] = {}
+    for listing in (path for path in published if path.name.endswith(companions.SUMS)):
+        known |= companions.parse(listing.read_text(encoding="utf-8"))
     files = {
         path.name: (known.get(path.name) or companions.sha256(path), path.stat().st_size)
         for path in published
