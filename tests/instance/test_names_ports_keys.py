@@ -46,6 +46,23 @@ def test_blocks_go_to_who_comes_first(site: Site, run: Run) -> None:
     assert ports.load(site.layout, "three")["web"] == 8600
 
 
+@pytest.mark.parametrize("text", ["web: 70000\n", "web: 0\n", "web: x\n", "web: 1\nweb: 2\n"])
+def test_a_file_of_ports_that_cannot_be_is_refused(site: Site, text: str) -> None:
+    where = site.layout.ports_file("one")
+    where.parent.mkdir(parents=True)
+    for form in (f"{ports.HEADER}{text}", f"# by hand\n{text}"):
+        where.write_text(form)
+        with pytest.raises(DeclarationError, match="web"):
+            ports.load(site.layout, "one")
+
+
+def test_a_file_of_ports_may_be_written_by_hand(site: Site) -> None:
+    where = site.layout.ports_file("one")
+    where.parent.mkdir(parents=True)
+    where.write_text("flower: 8604 # seen from outside\nweb: 8600\n")
+    assert ports.load(site.layout, "one") == {"web": 8600, "flower": 8604}
+
+
 def test_a_port_that_something_listens_on_is_skipped() -> None:
     found = ports.allocate({}, {}, [8615], 8600, lambda port: port != 8603)
     assert found["web"] == 8620
