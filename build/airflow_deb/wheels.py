@@ -66,7 +66,7 @@ class Builder:
         packages = sorted(roots.installed(self.root).items())
         recipe = (self.paths.project / "build" / _RECIPE).read_text(encoding="utf-8")
         tools = sorted(tool.sha256 for tool in self.tools.files)
-        parts = (json.dumps(packages), json.dumps(tools), recipe, _sha256(self.uv))
+        parts = (json.dumps(packages), json.dumps(tools), _SET_UP, recipe, _sha256(self.uv))
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
     def cached(self, sdist: Locked) -> Wheel | None:
@@ -167,10 +167,20 @@ def _write_inputs(builder: Builder, sdists: Sequence[Locked], inputs: Path) -> N
 _BUILD = f"""
 /airflow-deb/inside/build_wheels.py /airflow-deb/in/jobs.json --uv {_UV} --venv {_VENV} || true
 """
+# Cython infers the types of variables that depend on each other in the order of a set of
+# objects, which is that of their addresses: a longer environment gave another wheel of
+# gssapi. Here it is that of the source.
 _SET_UP = f"""
 {_UV} venv --quiet --no-config --offline --python /usr/bin/python3 {_VENV}
 {_UV} pip install --quiet --no-config --offline --no-index --find-links /airflow-deb/in/tools \
     --require-hashes --no-deps --python {_VENV}/bin/python --requirements /airflow-deb/in/tools.lock
+for file in {_VENV}/lib/python3*/site-packages/Cython/Compiler/TypeInference.py; do
+    [ -e "$file" ] || continue
+    sed -i "$file" \
+        -e 's/ in assignments:/ in sorted(assignments, key=lambda one: (one.pos or (0,))[1:]):/' \
+        -e 's/ in inferred:/ in sorted(inferred, key=lambda one: one.name or ""):/'
+    grep -q 'in sorted(assignments' "$file"
+done
 mkdir -p /airflow-deb/src /airflow-deb/out
 chown "$1:" /airflow-deb/src /airflow-deb/out
 """

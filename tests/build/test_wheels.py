@@ -128,6 +128,16 @@ def test_whoever_builds_it_wherever_and_whenever_it_is_the_same_wheel(
     assert len(usual) == len(names)
 
 
+def test_cython_goes_by_the_order_of_the_source(bench: Bench) -> None:
+    """Not by that of addresses: see `wheels._SET_UP`, and gssapi in `make reproduce` of 3.3.2."""
+    look = (
+        "import inspect, Cython.Compiler.TypeInference as inference\n"
+        "text = inspect.getsource(inference)\n"
+        "assert ' in sorted(assignments, ' in text and ' in sorted(inferred, ' in text\n"
+    )
+    assert bench.build(bench.sdist("settled", first=look))
+
+
 def test_a_wheel_that_does_not_build_names_what_it_lacks(bench: Bench) -> None:
     good, bad = bench.sdist("good"), bench.sdist("bad", "#include <snappy-c.h>")
     with pytest.raises(BuildError) as caught:
