@@ -179,7 +179,8 @@ for file in {_VENV}/lib/python3*/site-packages/Cython/Compiler/TypeInference.py;
     sed -i "$file" \
         -e 's/ in assignments:/ in sorted(assignments, key=lambda one: (one.pos or (0,))[1:]):/' \
         -e 's/ in inferred:/ in sorted(inferred, key=lambda one: one.name or ""):/'
-    grep -q 'in sorted(assignments' "$file"
+    grep -q ' in sorted(assignments' "$file"
+    grep -q ' in sorted(inferred' "$file"
 done
 mkdir -p /airflow-deb/src /airflow-deb/out
 chown "$1:" /airflow-deb/src /airflow-deb/out
