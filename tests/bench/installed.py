@@ -21,11 +21,11 @@ _APT = "apt-get --quiet --yes --no-install-recommends -o APT::Sandbox::User=root
 # container sees the certificates of the host, which ca-certificates cannot write to.
 _FETCH = f"""
 apt-get --quiet update
-{_APT} --download-only install python3-venv
+{_APT} --download-only install python3-venv xz-utils
 {_APT} --download-only satisfy "$(dpkg-deb --field "$1" Depends)"
 """
 _DEPENDENCIES = f"""
-{_APT} install --no-download python3-venv
+{_APT} install --no-download python3-venv xz-utils
 {_APT} satisfy --no-download "$(dpkg-deb --field "$1" Depends)"
 apt-get clean
 """
@@ -44,7 +44,9 @@ cp -a /opt/plain /opt/compiled
 sed -i 's,/opt/plain,/opt/compiled,' /opt/compiled/bin/airflow
 /opt/compiled/bin/python -m compileall -q -j 0 /opt/compiled/lib || true
 useradd --create-home tester
-tar --create --directory /opt compiled | xz -6 --threads=0 | wc --bytes
+XZ_OPT='-6 --threads=0' tar --create --xz --file /opt/compiled.tar.xz --directory /opt compiled
+stat --format=%s /opt/compiled.tar.xz
+rm /opt/compiled.tar.xz
 """
 _START = """
 export HOME=/home/tester AIRFLOW_HOME=/home/tester/airflow

@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 
-ROUNDS = 5
+ROUNDS = 9
 COMMANDS = (["version"], ["dags", "list"])
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import struct
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,32 +24,37 @@ _FAT = (b"\xca\xfe\xba\xbe", ".class")
 
 
 @pytest.fixture(scope="session")
-def bytecode(deb: Deb, artifact: Artifact) -> dict[str, Any]:
-    """What inside/check_bytecode.py says, run by the suite's Python in the build root."""
+def inside(deb: Deb, artifact: Artifact) -> Iterator[Callable[..., dict[str, Any]]]:
+    """Has a Python run a program of inside/ in the build root, with the package's tree there."""
     places = paths.default()
     cell = artifact.cell
     chosen = settings.read({**os.environ, "VERSION": cell.version.name, "SUITE": cell.suite.name})
     recipe = make.recipe(places, versions.load(places.versions_sh), chosen)
     root = roots.ensure(places, roots.root(recipe.cell.suite, "buildd", recipe.build_packages))
     spec = Spec(
-        name=f"airflow-test-{cell.name}-bytecode",
+        name=f"airflow-test-{cell.name}-code",
         layers=(root,),
-        scratch=places.run(f"tests/{cell.name}/bytecode"),
+        scratch=places.run(f"tests/{cell.name}/code"),
         binds=(
             Bind(deb.unpacked / artifact.prefix.lstrip("/"), artifact.prefix),
             Bind(Path(__file__).parent / "inside", "/inside"),
         ),
     )
-    try:
-        words = [
-            f"/usr/bin/python{cell.suite.python}",
-            "/inside/check_bytecode.py",
-            f"{artifact.prefix}/lib",
-        ]
-        report: dict[str, Any] = json.loads(container.execute(spec, words).stdout)
-    finally:
-        container.remove(spec.scratch)
-    return report
+
+    def run(python: str, program: str, *words: str) -> dict[str, Any]:
+        said = container.execute(spec, [python, f"/inside/{program}", *words]).stdout
+        report: dict[str, Any] = json.loads(said)
+        return report
+
+    yield run
+    container.remove(spec.scratch)
+
+
+@pytest.fixture(scope="session")
+def bytecode(artifact: Artifact, inside: Callable[..., dict[str, Any]]) -> dict[str, Any]:
+    """What inside/check_bytecode.py says, run by the suite's Python."""
+    python = f"/usr/bin/python{artifact.cell.suite.python}"
+    return inside(python, "check_bytecode.py", f"{artifact.prefix}/lib")
 
 
 def test_every_module_is_compiled(bytecode: dict[str, Any], expectations: dict[str, Any]) -> None:
@@ -62,6 +68,19 @@ def test_bytecode_is_valid(bytecode: dict[str, Any], deb: Deb) -> None:
     assert not bytecode["wrong"], listing(bytecode["wrong"].items())
     assert not bytecode["orphans"], listing(bytecode["orphans"])
     assert bytecode["checked"] == sum(path.endswith(".pyc") for path in deb.files)
+
+
+def test_namespaces_are_known_from_the_start_and_set_up_once(
+    artifact: Artifact, inside: Callable[..., dict[str, Any]]
+) -> None:
+    """As the wheels have it, but without dozens of files that all do the same."""
+    python = f"/usr/bin/python{artifact.cell.suite.python}"
+    found = inside(python, "check_namespaces.py", artifact.site_packages)
+    assert found["declared"]
+    assert not found["wrong"], listing(found["wrong"].items())
+    lines = [set(lines) for _, lines in sorted(found["files"].items())]
+    for number, its in enumerate(lines):
+        assert not its <= set().union(*lines[:number])
 
 
 def test_no_code_for_other_platforms(deb: Deb) -> None:
