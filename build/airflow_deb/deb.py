@@ -27,6 +27,9 @@ chmod -R u=rwX,go=rX ../out
 """
 # Before .changes is made, which has the .buildinfo's checksum.
 _ADD_INPUTS = 'for info in ../*.buildinfo; do cat ../inputs >> "$info"; done'
+# Once it is packed, nothing but its METADATA (see contents.py) is needed of the tree. To
+# delete tens of thousands of files waits for the disk, while dpkg is hashing.
+_DROP_TREE = "find debian/{name}/usr/lib -type f ! -name METADATA -delete >/dev/null 2>&1 &"
 # lintian refuses nothing as root but warns, so it runs as nobody. It unpacks the package,
 # which is more than the container's /tmp, a tmpfs, may hold.
 _LINTIAN = """
@@ -94,10 +97,13 @@ def build(
     uv: Path,
     step: log.Step,
     around: Circumstances = USUAL,
+    *,
+    keep: bool = False,
 ) -> list[Path]:
     """Build the package ``binary``; the artifacts, still inside ``spec``'s scratch.
 
-    Raises BuildError with the end of dpkg-buildpackage's output.
+    What it was packed from stays there with ``keep``; otherwise, of airflow, just what
+    `tree` promises. Raises BuildError with the end of dpkg-buildpackage's output.
     """
     container.prepare(spec)
     top = built_in(spec)
@@ -112,6 +118,8 @@ def build(
     )
     command = ["dpkg-buildpackage", "--unsigned-source", "--unsigned-changes"]
     command += [f"--build={binary.build}", f"--hook-changes={_ADD_INPUTS}"]
+    if binary.is_airflow and not keep:
+        command.append(f"--hook-buildinfo={_DROP_TREE.format(name=binary.name)}")
     command = around.wrap(command)
 
     def follow(line: str) -> None:
@@ -133,7 +141,7 @@ def build(
 
 
 def keep_bytecode(paths: Paths, spec: Spec) -> None:
-    """Have in the cache what debian/lib/bytecode.py has compiled in ``spec``, each file whole."""
+    """Have in the cache what was compiled or found out in ``spec``, each file whole."""
     for file in (built_in(spec) / "bytecode").iterdir():
         publish([file], paths.bytecode / file.name[:2])
 
@@ -172,7 +180,7 @@ def publish(artifacts: Sequence[Path], target: Path) -> list[Path]:
 
 
 def tree(spec: Spec, recipe: Recipe, binary: Binary) -> Path:
-    """What the package was packed from, with its DEBIAN/control."""
+    """What the package was packed from: DEBIAN/control and what `contents.of_tree` reads."""
     return built_in(spec) / recipe.source_name / "debian" / binary.name
 
 

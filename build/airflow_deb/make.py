@@ -182,7 +182,9 @@ def _package(
         house = _wheelhouse(paths, work, spec, timings, around)
         paths.bytecode.mkdir(parents=True, exist_ok=True)
     with log.step(f"deb {binary.name}", timings) as this:
-        artifacts = debian.build(recipe, binary, spec, house, work.uv, this, around)
+        artifacts = debian.build(
+            recipe, binary, spec, house, work.uv, this, around, keep=settings.keep
+        )
         if binary.is_airflow:
             debian.keep_bytecode(paths, spec)
     if settings.verify:

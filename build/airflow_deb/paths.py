@@ -6,7 +6,8 @@ addressed by content:
     downloads/ab/abcd…/FILE    a locked file, under its sha256
     roots/NAME-KEY/            a Debian root, under the hash of what it was asked to hold
     wheels/KEY/FILE.whl        a wheel we built, under the hash of all that went into it
-    bytecode/ab/abcd…          some modules compiled, under the hash of all they depend on
+    bytecode/ab/abcd…          some modules compiled, or what some libraries need, under
+                               the hash of all that this depends on
     tools/KEY/                 the builder's own virtualenv, under the hash of its lock
     run/CELL/                  what a build is at; emptied when the next one starts
 """
@@ -75,7 +76,7 @@ class Paths:
 
     @property
     def bytecode(self) -> Path:
-        """Modules that were compiled (see debian/lib/bytecode.py)."""
+        """What debian/lib/bytecode.py has compiled, and debian/lib/shlibs.py found out."""
         return (self.made or self.cache) / "bytecode"
 
     def download(self, sha256: str, filename: str) -> Path:

@@ -2,8 +2,8 @@
 
 setuptools gives each distribution with a part of `google.cloud` a file that makes this
 namespace known when Python starts. Airflow brings dozens of such files, mostly with the
-same lines. To carry out a line again changes nothing, and takes a twelfth of the time of
-`airflow version`, and of every task. So a file goes whose lines are all in files before
+same lines. To carry out a line again changes nothing, but takes its time whenever Python
+starts, and so in every task. So a file goes whose lines are all in files before
 it, in the order in which the module site reads them.
 """
 

@@ -8,6 +8,10 @@ dpkg-shlibdeps is about one distribution with private libraries, and told about
 those and no others, or about those that have none. dpkg-gencontrol merges what
 the runs say; so the long ones are split, to fill all processors.
 
+What a run says depends on the bytes of its distribution's or its own files and on the
+packages of the build root. It is kept in the cache under the hash of these, as bytecode is
+(see bytecode.py), so that a build asks only for what has changed.
+
 A library that is neither private nor in the build root is an error: it would
 be a dependency that nobody declares.
 """
@@ -15,6 +19,8 @@ be a dependency that nobody declares.
 from __future__ import annotations
 
 import argparse
+import hashlib
+import json
 import os
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
@@ -28,6 +34,8 @@ from dists import Distribution, distributions
 _MOST = 200
 # Where the objdump for libraries is.
 _SLIM = Path(__file__).resolve().parent / "slim"
+# The packages of the build root with their versions, which decide about their libraries.
+_PACKAGES = Path("/var/lib/dpkg/status")
 
 
 @dataclass
@@ -35,6 +43,7 @@ class Group:
     """Modules that see the same private libraries."""
 
     name: str
+    digests: dict[Path, str] = field(default_factory=dict)
     private: list[Path] = field(default_factory=list)
     modules: list[Path] = field(default_factory=list)
     programs: list[Path] = field(default_factory=list)
@@ -52,6 +61,7 @@ def scan(dist: Distribution) -> Group:
         data = path.read_bytes()
         if not elf.supported(data):
             raise SystemExit(f"shlibs: {path}: of another architecture; prune it")
+        group.digests[path] = hashlib.sha256(data).hexdigest()
         soname = elf.soname(data)
         (group.programs if elf.is_program(data) else group.modules).append(path)
         group.needed.update(dict.fromkeys(elf.needed(data), path))
@@ -96,6 +106,21 @@ class Run:
     group: Group
     files: list[Path]
     slim: bool
+
+    def key(self, tree: Path, base: str) -> str:
+        """The hash of all that decides what it says; ``base`` is that of what is not its own."""
+        seen = sorted(self.group.digests) if self.group.private else self.files
+        names = [*map(str, self.group.private), "", *map(str, self.files), ""]
+        names += [f"{path} {self.group.digests[path]}" for path in seen]
+        text = "\n".join([base, str(self.slim), *names]).replace(f"{tree}/", "")
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def base_key() -> str:
+    """The hash of the build root's packages and of this program."""
+    here = Path(__file__).resolve().parent
+    files = (_PACKAGES, here / "shlibs.py", here / "elf.py", _SLIM / "objdump")
+    return hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()
 
 
 def runs(groups: list[Group]) -> list[Run]:
@@ -152,21 +177,36 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("tree", type=Path)
     parser.add_argument("substvars", type=Path)
+    parser.add_argument("cache", type=Path, help="directory of what runs said before")
+    parser.add_argument("new", type=Path, help="directory for what is said now")
     options = parser.parse_args()
     tree = options.tree.resolve()
-    groups = [g for g in map(scan, distributions(tree)) if g.modules or g.programs]
+    pool = ThreadPoolExecutor(len(os.sched_getaffinity(0)))
+    groups = [g for g in pool.map(scan, distributions(tree)) if g.modules or g.programs]
     check(groups)
     rest = Group("all others")
     for group in groups:
         if not group.private:
             rest.modules += group.modules
             rest.programs += group.programs
+            rest.digests |= group.digests
     groups = [rest, *(group for group in groups if group.private)]
     depends: dict[str, set[str]] = {group.name: set() for group in groups}
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-        todo = runs(groups)
-        for run, found in zip(todo, pool.map(shlibdeps, todo)):
-            depends[run.group.name].update(found)
+    base = base_key()
+
+    def said(run: Run) -> list[str]:
+        name = run.key(tree, base)
+        kept = options.cache / name[:2] / name
+        if kept.exists():
+            before: list[str] = json.loads(kept.read_text(encoding="utf-8"))
+            return before
+        found = shlibdeps(run)
+        (options.new / name).write_text(json.dumps(found), encoding="utf-8")
+        return found
+
+    todo = runs(groups)
+    for run, found in zip(todo, pool.map(said, todo)):
+        depends[run.group.name].update(found)
     for group in groups:
         private = ", ".join(str(directory.relative_to(tree)) for directory in group.private)
         print(

@@ -209,10 +209,10 @@ def clean_logs() -> Iterator[Row]:
     print(done.stdout + done.stderr, end="", flush=True)
     for line in done.stdout.splitlines():
         if " clean_logs " in line:
-            words = line.split()
+            *shape, _, _, _, seconds, times, memory, enough = line.split()
             yield Row(
-                f"clean_logs, {' '.join(words[:3])} files", f"{words[-3]} s CPU, {words[-1]} MB",
-                "find -delete", f"{words[-2]} ×", "≤ 1.2 ×, ≤ 50 MB", done.returncode == 0,
+                f"clean_logs, {' '.join(shape)} files", f"{seconds} s CPU, {memory} MB",
+                "find -delete", f"{times} ×", "≤ 1.2 ×, ≤ 50 MB", enough == "yes",
             )  # fmt: skip
 
 

@@ -171,15 +171,17 @@ def main() -> int:
             files = args.files // directories
             mine, its = measure(where, directories, files, args.rounds)
             ratio, effort = mine.wall / its.wall, mine.processor / its.processor
+            enough = effort <= MAX_RATIO and mine.memory <= MAX_MEMORY
             name = f"{directories} x {files}"
             print(
                 f"{name:<14}{'clean_logs':<12}{mine.wall:8.2f}{ratio:8.2f}"
-                f"{mine.processor:8.2f}{effort:8.2f}{mine.memory:8.1f}\n"
+                f"{mine.processor:8.2f}{effort:8.2f}{mine.memory:8.1f}"
+                f"  {'yes' if enough else 'no'}\n"
                 f"{'':<14}{'find':<12}{its.wall:8.2f}{'':8}{its.processor:8.2f}{'':8}"
                 f"{its.memory:8.1f}",
                 flush=True,
             )
-            good = good and effort <= MAX_RATIO and mine.memory <= MAX_MEMORY
+            good = good and enough
     finally:
         shutil.rmtree(where)
     print(
