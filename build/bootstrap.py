@@ -49,6 +49,7 @@ REPOSITORY_PROGRAMS = {
     "gpgconf": "gpgconf",
     "setpriv": "util-linux",
 }
+REPRODUCE_PROGRAMS = {"disorderfs": "disorderfs", "diffoscope": "diffoscope-minimal"}
 # What a ring of tests calls on this machine beside. That of the repository builds packages.
 RING_PROGRAMS = {
     "tests/lint": {
@@ -57,13 +58,12 @@ RING_PROGRAMS = {
         "ansible-lint": "ansible-lint",
         "ansible-playbook": "ansible-core",
     },
+    "tests/build": REPRODUCE_PROGRAMS,
     "tests/repo": {**REPOSITORY_PROGRAMS, "dpkg-buildpackage": "dpkg-dev"},
 }
 # `make test` has two rings at once, which must not both call apt-get.
 _ALL_RINGS = ("tests", "tests.gate")
-COMMAND_PROGRAMS = {
-    "reproduce": {"disorderfs": "disorderfs", "diffoscope": "diffoscope-minimal"},
-}
+COMMAND_PROGRAMS = {"reproduce": REPRODUCE_PROGRAMS}
 # The commands that need neither root nor Debian packages, and those that need no root.
 LOOKING = (["matrix"], ["serve"], ["verify"], ["audit"])
 REPOSITORY = (["repo"], ["promote"], ["retract"])

@@ -141,7 +141,8 @@ class _Locking:
                 *(pin.text for pin in self.ours.constraints),
                 *patches,
             ),
-            build=tuple(f"{tool.name}=={tool.version}" for tool in tools.files),
+            # Not exactly those: an sdist may ask for one older version, and for no other.
+            build=tuple(f"{tool.name}<={tool.version}" for tool in tools.files),
         )
         version = self.cell.version
         extras = f" [{', '.join(version.extras)}]" if version.extras else ""

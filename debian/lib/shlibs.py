@@ -177,8 +177,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("tree", type=Path)
     parser.add_argument("substvars", type=Path)
-    parser.add_argument("cache", type=Path, help="directory of what runs said before")
-    parser.add_argument("new", type=Path, help="directory for what is said now")
+    parser.add_argument("--cache", type=Path, help="directory of what runs said before")
+    parser.add_argument("--new", type=Path, help="directory for what is said now")
     options = parser.parse_args()
     tree = options.tree.resolve()
     pool = ThreadPoolExecutor(len(os.sched_getaffinity(0)))
@@ -196,12 +196,13 @@ def main() -> None:
 
     def said(run: Run) -> list[str]:
         name = run.key(tree, base)
-        kept = options.cache / name[:2] / name
-        if kept.exists():
+        kept = options.cache / name[:2] / name if options.cache else None
+        if kept and kept.exists():
             before: list[str] = json.loads(kept.read_text(encoding="utf-8"))
             return before
         found = shlibdeps(run)
-        (options.new / name).write_text(json.dumps(found), encoding="utf-8")
+        if options.new:
+            (options.new / name).write_text(json.dumps(found), encoding="utf-8")
         return found
 
     todo = runs(groups)

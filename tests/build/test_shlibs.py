@@ -29,7 +29,7 @@ printf 'Source: x\\n\\nPackage: x\\nArchitecture: any\\n' > /work/debian/control
 cd /work
 """
 RUN = f"""
-python3 -B /lib-of-debian/shlibs.py {TREE} debian/x.substvars /kept /new
+python3 -B /lib-of-debian/shlibs.py {TREE} debian/x.substvars --cache /kept --new /new
 cat debian/x.substvars
 """
 

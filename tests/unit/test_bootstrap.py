@@ -70,6 +70,7 @@ def test_only_the_repository_needs_aptly() -> None:
         assert "mmdebstrap" not in needed(command)
     assert needed("--tests", "pytest", "tests/repo") > {"aptly", "mmdebstrap", "dpkg-dev"}
     assert needed("--tests", "pytest", "tests/lint/test_lint.py") > {"shellcheck", "ansible-lint"}
+    assert needed("--tests", "pytest", "tests/build") > {"disorderfs", "diffoscope-minimal"}
     assert "ansible-lint" not in needed("--tests", "pytest", "tests/unit", "tests/host")
     assert needed("--tests", "tests.gate") > {"aptly", "mmdebstrap", "dpkg-dev", "ansible-lint"}
     for other in (("deb",), ("tools",), ("--tests", "pytest", "tests/unit")):
