@@ -158,6 +158,7 @@ def lock() -> Iterator[Row]:
     places = paths.default()
     known = versions.load(places.versions_sh).cell(_RESOLVED)
     with builds.bench(places, known) as bench:
+        bench.root()  # Both resolve in it.
         ours = resolving.seconds(bench)
         assert ours is not None
         log.info(f"bench: lock with uv: {log.duration(ours)}")

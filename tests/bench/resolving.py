@@ -13,11 +13,13 @@ import time
 
 from tests.bench.builds import Bench
 
+from airflow_deb.errors import BuildError
+
 
 def seconds(bench: Bench, most: float | None = None, **given: str) -> float | None:
     """The seconds of `make lock` with the settings ``given``; None when it took ``most``.
 
-    Raises CalledProcessError when it fails.
+    Raises BuildError when it fails.
     """
     env = {
         **os.environ,
@@ -39,5 +41,5 @@ def seconds(bench: Bench, most: float | None = None, **given: str) -> float | No
             process.kill()
             return None
     if status:
-        raise subprocess.CalledProcessError(status, "make lock")
+        raise BuildError(f"make lock failed with status {status}")
     return time.monotonic() - began
