@@ -12,7 +12,7 @@ from airflow_deb import container
 from airflow_deb.container import Bind, Spec
 
 PROJECT = Path(__file__).resolve().parents[2]
-TREE = "/work/debian/x/usr/lib/x"
+TREE = "/srv/made/debian/x/usr/lib/x"
 SITE = f"{TREE}/lib/python3.9/site-packages"
 # A distribution whose module is a copy of Debian's zlib, and one that brings a libcrypto of
 # its own for a copy of libssl.
@@ -24,9 +24,9 @@ cp /usr/lib/x86_64-linux-gnu/libssl.so.1.1 {SITE}/private.so
 cp /usr/lib/x86_64-linux-gnu/libcrypto.so.1.1 {SITE}/private.libs/
 printf 'private.so,,\\nprivate.libs/libcrypto.so.1.1,,\\nprivate-1.dist-info/RECORD,,\\n' \\
     > {SITE}/private-1.dist-info/RECORD
-mkdir -p /work/debian/x/DEBIAN /new
-printf 'Source: x\\n\\nPackage: x\\nArchitecture: any\\n' > /work/debian/control
-cd /work
+mkdir -p /srv/made/debian/x/DEBIAN /new
+printf 'Source: x\\n\\nPackage: x\\nArchitecture: any\\n' > /srv/made/debian/control
+cd /srv/made
 """
 RUN = f"""
 python3 -B /lib-of-debian/shlibs.py {TREE} debian/x.substvars --cache /kept --new /new
