@@ -154,7 +154,7 @@ def _median(runs: list[Run]) -> Run:
 def main() -> int:
     parser = argparse.ArgumentParser(description="clean_logs against find, on many files.")
     parser.add_argument("--files", type=int, default=1_000_000, help="in all; default 1000000")
-    parser.add_argument("--rounds", type=int, default=3, help="of which the median; default 3")
+    parser.add_argument("--rounds", type=int, default=5, help="of which the median; default 5")
     parser.add_argument("--shape", choices=["deep", "flat"], help="only this one")
     parser.add_argument("--where", default=None, help="a directory on the disk to measure")
     args = parser.parse_args()
