@@ -125,11 +125,8 @@ def _installed(bench: builds.Bench, house: list[Wheel]) -> Generator[Row, None, 
 
 def _one_pin(bench: builds.Bench) -> Row:
     """Another file for one sdist: only its wheel is built."""
-    added = builds.repacked(bench, _SMALL)
-    try:
+    with builds.repacked(bench, _SMALL):
         seconds, said = bench.deb(FAST="1")
-    finally:
-        added.unlink()
     (found,) = (line for line in said.splitlines() if line.startswith("  wheels: "))
     one = ", 1 built now," in found
     return Row(

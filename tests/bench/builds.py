@@ -114,8 +114,9 @@ def bench(paths: Paths, cell: Cell) -> Iterator[Bench]:
         container.remove(top)
 
 
-def repacked(bench: Bench, name: str) -> Path:
-    """Lock other bytes of the sdist ``name``, as if its pin had changed; the file.
+@contextmanager
+def repacked(bench: Bench, name: str) -> Iterator[None]:
+    """Lock other bytes of the sdist ``name``, as if its pin had changed, for a while.
 
     The archive is compressed once more, so that nothing has to be downloaded.
     """
@@ -130,10 +131,15 @@ def repacked(bench: Bench, name: str) -> Path:
     target = bench.paths.download(sha256, old.filename)
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_bytes(data)
-    text = lock.read_text(encoding="utf-8").replace(old.sha256, sha256)
+    before = lock.read_text(encoding="utf-8")
+    text = before.replace(old.sha256, sha256)
     text = text.replace(f"{old.filename} {old.size}", f"{old.filename} {len(data)}")
     lock.write_text(text, encoding="utf-8")
-    return target
+    try:
+        yield
+    finally:
+        lock.write_text(before, encoding="utf-8")
+        target.unlink()
 
 
 _PIP = """

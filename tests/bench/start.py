@@ -4,19 +4,20 @@ Run inside, as a user who owns nothing but a home:
 
     python3 start.py NAME=DIRECTORY …
 
-where DIRECTORY has ``airflow`` in it. They take turns. Prints a line of JSON: for each
-command and NAME the seconds of each round.
+where DIRECTORY has ``airflow`` in it. They take turns, in every order. Prints a line of
+JSON: for each command and NAME the seconds of each round.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import subprocess
 import sys
 import time
 
-ROUNDS = 9
+ROUNDS = 18  # three times each order of three
 COMMANDS = (["version"], ["dags", "list"])
 
 
@@ -24,8 +25,10 @@ def main(places: dict[str, str]) -> None:
     found: dict[str, dict[str, list[float]]] = {}
     for words in COMMANDS:
         seconds: dict[str, list[float]] = {name: [] for name in places}
+        # Each comes as often after each other: what ran before may still be felt.
+        orders = itertools.cycle(itertools.permutations(places.items()))
         for number in range(ROUNDS + 1):
-            for name, directory in places.items():
+            for name, directory in next(orders):
                 began = time.monotonic()
                 subprocess.run(
                     [f"{directory}/airflow", *words],
