@@ -73,7 +73,7 @@ class Circumstances:
         """``command`` as it is to be run inside: by whom, with what umask, on what processors."""
         words = ["sh", "-euc", 'umask "$1"; shift; exec "$@"', "umask", f"{self.umask:03o}"]
         if self.processors:
-            words += ["taskset", "--cpu-list", f"0-{self.processors - 1}"]
+            words += ["taskset", "--cpu-list", ",".join(map(str, self._own_processors()))]
         if self.user != "root":
             # Not of another group: what the builder lays ready, with the umask that it
             # has, may be for owner and group only.
@@ -84,6 +84,15 @@ class Circumstances:
             words += ["env", f"LD_PRELOAD={_FAKETIME}", f"FAKETIME=+{self.days}d"]
             words += ["DONT_FAKE_MONOTONIC=1", "FAKETIME_DONT_FAKE_MONOTONIC=1"]
         return [*words, *command]
+
+    def _own_processors(self) -> list[int]:
+        """Which processors they are: of those that we may use, and not always the first.
+
+        Two that are at work at the same time may have one each.
+        """
+        usable = sorted(os.sched_getaffinity(0))
+        first = os.getpid() % len(usable)
+        return [*usable[first:], *usable[:first]][: self.processors]
 
     @contextmanager
     def around(self) -> Iterator[None]:
