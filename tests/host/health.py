@@ -38,6 +38,7 @@ class Seen:
     watchdog: dict[str, list[str]] = field(default_factory=dict)
     doctor: dict[str, list[dict[str, str]]] = field(default_factory=dict)
     pids: dict[str, int] = field(default_factory=dict)
+    web_stop: str = ""  # how the web server ended that was stopped amid a conversation
     journal: str = ""
     listed: str = ""  # what ls --check says of the hanging scheduler
     state: str = ""  # the watchdog's memory: mode and owner
@@ -168,8 +169,15 @@ def silence(host: Host, team: Instance, seen: Seen) -> None:
     seen.checks["silent"] = check(team, "--timeout=3")
     host.systemctl("kill", "--kill-who=all", "--signal=CONT", unit)
     wait_for(team, OK)
+    # Browsers and Prometheus connect before they have a question; the one worker waits for it.
+    connect = f"import socket, time; s = socket.create_connection(('127.0.0.1', {team.port}));"
+    command = ["python3", "-c", f"{connect} time.sleep(9999)"]
+    host.machine.call(["systemd-run", "--quiet", "--unit=speechless", *command])
+    wait_for(team, CRITICAL, "no answer in 3 s", "--timeout=3")
     host.systemctl("stop", unit)
+    seen.web_stop = host.property(unit, "Result")
     seen.checks["without web"] = check(team)
+    host.systemctl("stop", "speechless")
     host.systemctl("start", unit)
     wait_for(team, OK)
 

@@ -67,6 +67,10 @@ def test_check(moment: str, status: int, part: str, health: Seen) -> None:
     assert part in line
 
 
+def test_a_web_server_that_somebody_holds_still_ends_as_it_should(health: Seen) -> None:
+    assert health.web_stop == "success"
+
+
 def test_ls_says_that_the_scheduler_hangs(health: Seen) -> None:
     rows = {row["name"]: row["status"] for row in json.loads(health.listed)}
     assert rows[NAME] == ["online", "scheduler_stale"]
