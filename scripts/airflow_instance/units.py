@@ -49,9 +49,19 @@ class State:
         systemd keeps the count of a unit that was stopped until its next start is at
         work: of one that is inactive, waiting for that, it is the count of a former life.
         """
+        if self.killed:
+            return False
         if self.active == "failed" or self.sub.startswith("auto-restart"):
             return True
         return self.restarts > 0 and self.active != "inactive"
+
+    @property
+    def killed(self) -> bool:
+        """Whether somebody stopped it and it did not end in time.
+
+        A start that takes too long is tried again, and fails of the limit to that.
+        """
+        return self.active == "failed" and self.result == "timeout"
 
     @property
     def at_rest(self) -> bool:

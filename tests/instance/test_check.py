@@ -181,6 +181,7 @@ def test_ticket(ticket: object, expected: list[Any], found: Target) -> None:
         ({"active": "activating", "sub": "start-pre"}, [("units", WARNING)]),
         ({"active": "deactivating"}, [("units", WARNING)]),
         ({"active": "inactive"}, [("units", CRITICAL)]),
+        ({"active": "failed", "result": "timeout"}, [("units", CRITICAL)]),
     ],
 )
 def test_a_daemon_that_does_not_run_is_said_once(
@@ -190,7 +191,7 @@ def test_a_daemon_that_does_not_run_is_said_once(
     dead = seen(web={"error": "refused"}, database={**DATABASE, "beats": []})
     down = {daemon.name: state for daemon in found.daemons}
     findings = bad(rules.judge(found, dead, states(found, **down)))
-    if state["active"] == "inactive":
+    if units.State(**state).stopped:
         assert findings == expected
     else:
         assert findings == expected * len(found.daemons)

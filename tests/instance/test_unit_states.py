@@ -22,6 +22,9 @@ def test_states() -> None:
     assert (two.runs, two.crashed, two.at_rest, two.since) == (False, True, False, 0.0)
     stopped = replace(two, active="inactive", sub="dead")
     assert (stopped.crashed, stopped.at_rest) == (False, True)
+    killed = replace(two, active="failed", sub="failed", result="timeout")
+    assert (killed.crashed, killed.killed, killed.at_rest) == (False, True, True)
+    assert replace(killed, result="exit-code").crashed
     assert units.summary([one, two]) == "degraded"
     assert units.summary([two]) == "down"
     assert units.summary([one]) == "online"

@@ -31,12 +31,16 @@ class State(NamedTuple):
     @property
     def crashed(self) -> bool:
         """Whether it ended by itself and systemd has given it up, or is about to start it again."""
-        return self.active == "failed" or self.sub.startswith("auto-restart")
+        return not self.stopped and (self.active == "failed" or self.sub.startswith("auto-restart"))
 
     @property
     def stopped(self) -> bool:
-        """Whether it is as it was before anybody started it, or as a stop left it."""
-        return self.active == "inactive"
+        """Whether it is as it was before anybody started it, or as a stop left it.
+
+        One that does not end in time is killed, and failed with `timeout` from then on. A
+        start that takes too long is tried again, and fails of the limit to that.
+        """
+        return self.active == "inactive" or (self.active, self.result) == ("failed", "timeout")
 
 
 def ask(layout: Layout, units: Sequence[str]) -> Mapping[str, State] | None:
