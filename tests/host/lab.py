@@ -101,7 +101,7 @@ class Lab:
         return f"{PACKAGES}/{found.deb.name}"
 
     def start(self, tasks: dict[str, Callable[[Lab], Any]]) -> None:
-        """Begin ``tasks``, in this order, as many at once as the memory is enough for.
+        """Begin ``tasks``, in this order, as many at once as the machine is enough for.
 
         `result` waits for one. Each must come after those whose results it asks for.
         """
@@ -237,6 +237,11 @@ class Lab:
 
 
 def _places() -> int:
-    """How many scenarios may be under way: each has an Airflow or two, of 1 GB or more."""
+    """How many scenarios may be under way: each has an Airflow or two, of 1 GB or more.
+
+    More than three for a processor wait for each other until their daemons give up:
+    gunicorn's workers have two minutes to start.
+    """
     gigabytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 10**9
-    return int(max(2, min(16, gigabytes // 3)))
+    processors = len(os.sched_getaffinity(0))
+    return int(max(2, min(16, gigabytes // 3, 3 * processors)))
