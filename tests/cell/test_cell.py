@@ -57,6 +57,8 @@ def imports(lab: Lab) -> dict[str, Any]:
     done = machine.call([PYTHON, f"{INSIDE}/import_providers.py"], user=USER, timeout=DEADLINE)
     report: dict[str, Any] = json.loads(done.stdout)
     print({key: report[key] for key in ("providers", "modules", "hooks")})
+    times = f"find {Path(PYTHON).parents[1]} -type f -printf '%T@\\n' | sort -u"
+    report["times"] = machine.shell(times).stdout.split()
     lab.retire(machine)
     return report
 
@@ -134,6 +136,11 @@ def test_every_module_of_every_provider_imports(imports: dict[str, Any], lab: La
     assert imports["providers"] >= len(wanted) > 60
     assert imports["modules"] > 10 * imports["providers"]
     assert imports["hooks"] > 60
+
+
+def test_all_files_are_of_one_time(imports: dict[str, Any]) -> None:
+    """SOURCE_DATE_EPOCH: what keeps a time of its own is the copy of something."""
+    assert len(imports["times"]) == 1, imports["times"]
 
 
 def test_every_module_is_compiled(imports: dict[str, Any]) -> None:

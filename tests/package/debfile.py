@@ -29,6 +29,7 @@ class Member:
     owner: tuple[int, int, str, str]
     target: str
     size: int
+    time: int  # of its last change, in seconds since 1970
     digest: bytes
     md5: str
     head: bytes
@@ -139,6 +140,7 @@ def _member(
         owner=(info.uid, info.gid, info.uname, info.gname),
         target=info.linkname,
         size=len(data),
+        time=int(info.mtime),
         digest=hashlib.sha256(data).digest(),
         md5=hashlib.md5(data, usedforsecurity=False).hexdigest(),
         head=data[:64],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import configparser
 import gzip
 import re
+from collections import Counter
 from typing import Any
 
 from packaging.utils import canonicalize_name
@@ -29,6 +30,14 @@ def test_all_belongs_to_root(package: Deb) -> None:
     """Names and numbers."""
     owners = {member.owner for member in package.members.values()}
     assert owners == {(0, 0, "root", "root")}
+
+
+def test_all_is_of_one_time(package: Deb) -> None:
+    """SOURCE_DATE_EPOCH: what keeps a time of its own is the copy of something."""
+    times = Counter(member.time for member in package.members.values())
+    common = times.most_common(1)[0][0]
+    wrong = [(path, m.time) for path, m in package.members.items() if m.time != common]
+    assert not wrong, listing(wrong)
 
 
 def test_only_root_may_write(package: Deb) -> None:
