@@ -112,7 +112,7 @@ def main() -> int:
     failed = 0
     # A wheel keeps the modes of the files that it was made of.
     os.umask(0o022)
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+    with concurrent.futures.ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         running = {pool.submit(build, job, options.uv, options.venv): job for job in jobs}
         for done in concurrent.futures.as_completed(running):
             name = running[done]["name"]
