@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_instance.clean_logs import sweep
+from airflow_instance.clean_logs import level, sweep
 from airflow_instance.clean_logs.level import Report
 from airflow_instance.clean_logs.sweep import Sweep
 
@@ -153,8 +153,8 @@ def peak(place: Path, make: Callable[[Path], object], number: int) -> int:
 def test_memory_does_not_grow_with_the_number(
     make: Callable[[Path], object], place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for limit in ("NAMES", "BATCH"):
-        monkeypatch.setattr(sweep, limit, 256)
+    monkeypatch.setattr(sweep, "NAMES", 256)
+    monkeypatch.setattr(level, "BATCH", 25600)
     few = peak(place / "few", make, 1000)
     many = peak(place / "many", make, 10000)
     assert many < few + 20000

@@ -11,12 +11,11 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import itertools
 import os
 import stat
 from collections.abc import Callable, Iterator
 
-from .level import Level, Report, dangles, mount_id
+from .level import Level, Report, dangles, mount_id, names
 
 # Levels from the top that keep their descriptor while one below is worked in;
 # deeper ones are found again by "..".
@@ -26,10 +25,6 @@ KEPT_OPEN = 32
 NAMES = 65536
 _FEWEST = 16  # of them for each level
 _TICK = 4096  # entries from one sign of life to the next
-# Entries that are read before the first is looked at: each reading goes through the inodes
-# from the first to the last, so fewer are faster, and 131,072 take 27 megabytes.
-BATCH = 131072
-_INODE = os.DirEntry.inode  # the order in which they lie on the disk
 _KIND = 0o170000  # the bits of a mode that say what it is
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -126,15 +121,16 @@ class Sweep:
     def _behind(self, level: Level) -> Iterator[str]:
         """The directories that come after the last one visited."""
         device = self._levels[0].key[0]
-        for entry in self._entries(level):
-            if entry.name <= level.last:
+        for encoded in self._names(level):
+            name = os.fsdecode(encoded)
+            if name <= level.last:
                 continue
             try:
-                status = entry.stat(follow_symlinks=False)
+                status = os.stat(name, dir_fd=level.fd, follow_symlinks=False)
             except OSError:
                 continue  # it was said when the files were done
             if status.st_mode & _KIND == stat.S_IFDIR and status.st_dev == device:
-                yield entry.name
+                yield name
 
     def _descend(self, level: Level, name: str) -> None:
         try:
@@ -208,20 +204,20 @@ class Sweep:
     def _files(self, level: Level, room: int) -> Iterator[str]:
         """Delete the old files of a directory; the names of the directories in it."""
         report, cutoff, fd = self.report, self.cutoff, level.fd
-        unlink, dry_run = os.unlink, self.dry_run  # this loop is what takes the time
+        stat_of, unlink, dry_run = os.stat, os.unlink, self.dry_run  # this loop takes the time
         device = self._levels[0].key[0]
-        for count, entry in enumerate(self._entries(level), 1):
+        for count, name in enumerate(self._names(level), 1):
             if not count % _TICK:
                 self._alive(report)
             try:
-                status = entry.stat(follow_symlinks=False)
+                status = stat_of(name, dir_fd=fd, follow_symlinks=False)
                 kind = status.st_mode & _KIND
                 delete = kind == stat.S_IFREG and status.st_mtime_ns < cutoff
                 if delete and not dry_run:
-                    unlink(entry.name, dir_fd=fd)
+                    unlink(name, dir_fd=fd)
             except OSError as error:
                 level.keep = True
-                self._failed(error, entry.name)
+                self._failed(error, os.fsdecode(name))
                 continue
             if delete:
                 level.changed = True
@@ -229,9 +225,9 @@ class Sweep:
                 if status.st_nlink == 1:
                     report.bytes += status.st_blocks * 512
                 if self._deleted:
-                    self._deleted(self._path(entry.name))
+                    self._deleted(self._path(os.fsdecode(name)))
             elif kind == stat.S_IFDIR and status.st_dev == device:
-                yield entry.name
+                yield os.fsdecode(name)
             elif kind == stat.S_IFLNK and status.st_mtime_ns < cutoff:
                 level.links = True
             else:
@@ -247,36 +243,34 @@ class Sweep:
 
         One that leads somewhere is somebody's choice, such as logs on another disk.
         """
-        for entry in self._entries(level):
+        for encoded in self._names(level):
+            name = os.fsdecode(encoded)
             try:
-                if not entry.is_symlink():
+                status = os.stat(name, dir_fd=level.fd, follow_symlinks=False)
+                if status.st_mode & _KIND != stat.S_IFLNK:
                     continue
-                if entry.stat(follow_symlinks=False).st_mtime_ns >= self.cutoff:
+                if status.st_mtime_ns >= self.cutoff:
                     level.keep = True  # and was counted before
                     continue
-                if not dangles(entry.name, level.fd):
+                if not dangles(name, level.fd):
                     level.keep = True
                     self.report.kept += 1
                     continue
                 if not self.dry_run:
-                    os.unlink(entry.name, dir_fd=level.fd)
+                    os.unlink(name, dir_fd=level.fd)
             except OSError as error:
                 level.keep = True
-                self._failed(error, entry.name)
+                self._failed(error, name)
                 continue
             level.changed = True
             self.report.links += 1
             if self._deleted:
-                self._deleted(self._path(entry.name))
+                self._deleted(self._path(name))
 
-    def _entries(self, level: Level) -> Iterator[os.DirEntry[str]]:
+    def _names(self, level: Level) -> Iterator[bytes]:
         """What is in a directory. One that cannot be read on is said, and ends there."""
         try:
-            with os.scandir(level.fd) as entries:
-                while batch := sorted(itertools.islice(entries, BATCH), key=_INODE):
-                    batch.reverse()
-                    while batch:
-                        yield batch.pop()
+            yield from names(level.fd)
         except OSError as error:
             level.keep = True
             self._failed(error, "")
