@@ -3,9 +3,11 @@
     python3 tests/bench/clean_logs.py [--files N] [--rounds N] [--shape deep|flat] [--where DIR]
 
 Run by root, with e2fsprogs. Two shapes of a tree: a thousand files in each of a thousand
-directories, and all of them in one. For each the two take turns on fresh copies, each on
-an ext4 of its own, so that none has to search for free inodes among those of the one
-before; the medians are compared. Each file is a small log: one inode, one block.
+directories, and all of them in one. In each round both get a fresh copy, each on an ext4
+of its own, so that none has to search for free inodes among those of the one before. They
+run one right after the other and take turns in being first: what is compared is the median
+of the rounds' ratios, for a machine may be twice as fast a few minutes later. Each file is
+a small log: one inode, one block.
 
 Exit status 1: clean_logs took more than 1.2 times the processor's time, or more than
 50 MB. The wall clock is shown too; on a busy machine it measures the others.
@@ -21,7 +23,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,7 +52,7 @@ class Run:
 def disk(where: Path, files: int) -> Iterator[Path]:
     """A new file system with room for ``files``, mounted below ``where``; gone afterwards."""
     image, mounted = where / "image", where / "mounted"
-    mounted.mkdir()
+    mounted.mkdir(parents=True)
     with image.open("wb") as file:
         file.truncate(files * 2 * BLOCK + 2**28)
     tuned = ["-b", str(BLOCK), "-N", str(files + files // 10 + 1000)]
@@ -82,6 +84,18 @@ def plant(top: Path, directories: int, files: int) -> None:
         os.utime(fd, LONG_AGO)
         os.close(fd)
     os.chown(top, NOBODY, NOBODY)
+
+
+@contextmanager
+def planted(where: Path, directories: int, files: int) -> Iterator[Path]:
+    """Such a tree on a disk of its own below ``where``, written and ready to be deleted."""
+    with disk(where, directories * files) as mounted:
+        plant(mounted / "tree", directories, files)
+        os.sync()
+        # The file system has its own copy in memory; nobody reads that of the image.
+        with (where / "image").open("rb") as image:
+            os.posix_fadvise(image.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        yield mounted / "tree"
 
 
 def run(commands: list[list[str]], top: Path) -> Run:
@@ -130,25 +144,26 @@ def finds(top: Path) -> list[list[str]]:
     ]
 
 
-def measure(where: Path, directories: int, files: int, rounds: int) -> tuple[Run, Run]:
-    """The medians of clean_logs and of find."""
-    found: dict[Callable[[Path], list[list[str]]], list[Run]] = {ours: [], finds: []}
+def measure(where: Path, directories: int, files: int, rounds: int) -> list[tuple[Run, Run]]:
+    """What clean_logs and find took, round by round."""
+    found = []
     for index in range(rounds):
-        order = [ours, finds] if index % 2 == 0 else [finds, ours]
-        for commands in order:
-            with disk(where, directories * files) as mounted:
-                top = mounted / "tree"
-                plant(top, directories, files)
-                found[commands].append(run(commands(top), top))
-    return _median(found[ours]), _median(found[finds])
+        with (
+            planted(where / "ours", directories, files) as one,
+            planted(where / "finds", directories, files) as other,
+        ):
+            if index % 2:
+                its, mine = run(finds(other), other), run(ours(one), one)
+            else:
+                mine, its = run(ours(one), one), run(finds(other), other)
+        found.append((mine, its))
+    return found
 
 
-def _median(runs: list[Run]) -> Run:
-    return Run(
-        statistics.median(run.wall for run in runs),
-        statistics.median(run.processor for run in runs),
-        max(run.memory for run in runs),
-    )
+def median(runs: Iterable[Run]) -> Run:
+    """The medians of the times, and the most memory."""
+    walls, processors, memories = zip(*((r.wall, r.processor, r.memory) for r in runs), strict=True)
+    return Run(statistics.median(walls), statistics.median(processors), max(memories))
 
 
 def main() -> int:
@@ -169,8 +184,10 @@ def main() -> int:
         for shape in ["deep", "flat"] if args.shape is None else [args.shape]:
             directories = side if shape == "deep" else 1
             files = args.files // directories
-            mine, its = measure(where, directories, files, args.rounds)
-            ratio, effort = mine.wall / its.wall, mine.processor / its.processor
+            rounds = measure(where, directories, files, args.rounds)
+            ratio = statistics.median(mine.wall / its.wall for mine, its in rounds)
+            effort = statistics.median(mine.processor / its.processor for mine, its in rounds)
+            mine, its = (median(runs) for runs in zip(*rounds, strict=True))
             enough = effort <= MAX_RATIO and mine.memory <= MAX_MEMORY
             name = f"{directories} x {files}"
             print(
