@@ -14,11 +14,12 @@ import subprocess
 import sys
 import sysconfig
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tests import artifact, expected
 from tests.bench import builds, installed, resolving, stock, table
+from tests.bench.builds import Bench
 from tests.bench.table import Row
 from tests.host import scenarios  # noqa: F401 - registers the layers
 from tests.host.instances import Host
@@ -28,7 +29,6 @@ from tests.host.registry import wanted
 from airflow_deb import container, log, paths, settings, versions
 from airflow_deb.errors import AirflowDebError, UsageError
 from airflow_deb.versions import Cell
-from airflow_deb.wheels import Wheel
 
 _HERE = Path(__file__).resolve().parent
 _UV = Path(sysconfig.get_path("scripts")) / "uv"
@@ -49,35 +49,23 @@ def cell() -> Cell:
     return versions.load(paths.default().versions_sh).cell(given.version, given.suite)
 
 
-def build() -> Iterator[Row]:
-    """Releases, FAST=1, nothing to do, one pin; sizes; starting and installing."""
-    places = paths.default()
-    with builds.bench(places, cell()) as bench:
-        bench.deb(FAST="1")  # Root, downloads and wheels are there from here on.
-        house = bench.house(_UV)
-        log.info("bench: the stock build")
-        here = places.run(f"bench/{bench.cell.name}-stock")
-        try:
-            it = stock.build(places, bench.recipe(), bench.root(), house, here)
-        finally:
-            container.remove(here)
-        yield from _ours(bench, "FAST=1", it, 10, FAST="1")
-        yield from _ours(bench, "release", it, 3)
-        release = _size(bench)
-        yield table.below("nothing changed", [bench.deb()[0] for _ in range(5)], 2)
-        venv = yield from _installed(bench, house)
-        yield table.smaller(".deb, release, against a venv with xz -6", release, venv, 1.0)
-        yield _one_pin(bench)
-        bench.forget()
-        bench.deb(COMPRESS="best")
-        yield table.smaller(
-            ".deb, COMPRESS=best, against a venv with xz -6", _size(bench), venv, 0.9
-        )
+def build(bench: Bench) -> Iterator[Row]:
+    """FAST=1, one pin, releases, nothing to do; what the last one built is `package`'s."""
+    bench.forget()
+    bench.deb(FAST="1")  # Root, downloads and wheels are there from here on.
+    log.info("bench: the stock build")
+    here = bench.paths.run(f"bench/{bench.cell.name}-stock")
+    try:
+        it = stock.build(bench.paths, bench.recipe(), bench.root(), bench.house(_UV), here)
+    finally:
+        container.remove(here)
+    yield from _ours(bench, "FAST=1", it, 10, FAST="1")
+    yield _one_pin(bench)
+    yield from _ours(bench, "release", it, 3)
+    yield table.below("nothing changed", [bench.deb()[0] for _ in range(5)], 2)
 
 
-def _ours(
-    bench: builds.Bench, name: str, it: stock.Stock, times: float, **given: str
-) -> Iterator[Row]:
+def _ours(bench: Bench, name: str, it: stock.Stock, times: float, **given: str) -> Iterator[Row]:
     """Our build with the settings ``given`` against the stock one, and both with lintian.
 
     Stock tools do not look at what they have built. Where ours do, that is another row.
@@ -95,35 +83,31 @@ def _ours(
         )
 
 
-def _deb(bench: builds.Bench) -> Path:
-    return bench.paths.dist / bench.cell.suite.name / bench.record().package
-
-
-def _size(bench: builds.Bench) -> int:
-    return _deb(bench).stat().st_size
-
-
-def _installed(bench: builds.Bench, house: list[Wheel]) -> Generator[Row, None, int]:
-    """apt against tar, and airflow's start against that from plain environments.
-
-    Returns the bytes of such an environment, not pruned, with its bytecode, and packed.
-    """
+def package(bench: Bench) -> Iterator[Row]:
+    """What the package is: installed beside tar, started beside plain environments, in bytes."""
+    bench.deb()
+    deb = bench.paths.dist / bench.cell.suite.name / bench.record().package
+    release = deb.stat().st_size
     here = bench.paths.run(f"bench/{bench.cell.name}-on")
     container.remove(here)
-    ground = installed.ground(bench.paths, bench.cell, _deb(bench), here)
+    ground = installed.ground(bench.paths, bench.cell, deb, here)
     apt, tar = installed.install(ground, rounds())
-    yield table.ratio("apt install of the .deb, against tar", apt, tar, 2.0)
-    known = expected.load(_HERE.parent / "host", cell().version.name)
-    plain = installed.plain(ground, house, " ".join(known["migrate"]))
+    yield table.in_turns("apt install of the .deb, against tar", apt, tar, 2.0)
+    known = expected.load(_HERE.parent / "host", bench.cell.version.name)
+    plain = installed.plain(ground, bench.house(_UV), " ".join(known["migrate"]))
     for command, taken in plain.seconds.items():
         for against, most in (("plain", 0.6), ("compiled", 1.0)):
             work = f"airflow {command}, against a venv, {against}"
-            yield table.ratio(work, taken["package"], taken[against], most)
+            yield table.in_turns(work, taken["package"], taken[against], most)
     container.remove(here)
-    return plain.packed
+    venv = "against a venv with xz -6"
+    yield table.smaller(f".deb, release, {venv}", release, plain.packed, 1.0)
+    bench.forget()
+    bench.deb(COMPRESS="best")
+    yield table.smaller(f".deb, COMPRESS=best, {venv}", deb.stat().st_size, plain.packed, 0.9)
 
 
-def _one_pin(bench: builds.Bench) -> Row:
+def _one_pin(bench: Bench) -> Row:
     """Another file for one sdist: only its wheel is built."""
     with builds.repacked(bench, _SMALL):
         seconds, said = bench.deb(FAST="1")
@@ -135,31 +119,29 @@ def _one_pin(bench: builds.Bench) -> Row:
     )  # fmt: skip
 
 
-def cold() -> Iterator[Row]:
+def cold(bench: Bench) -> Iterator[Row]:
     """From an empty cache, root included, against pip."""
-    places = paths.default()
-    with builds.bench(places, cell()) as bench:
-        theirs = builds.pip(bench, places.run(f"bench/{bench.cell.name}-pip"))
-        empty = places.run(f"bench/{bench.cell.name}-cache")
+    theirs = builds.pip(bench, bench.paths.run(f"bench/{bench.cell.name}-pip"))
+    empty = bench.paths.run(f"bench/{bench.cell.name}-cache")
+    container.remove(empty)
+    empty.mkdir(parents=True)
+    bench.forget()
+    try:
+        ours, _ = bench.deb(empty, FAST="1")
+    finally:
         container.remove(empty)
-        empty.mkdir(parents=True)
-        try:
-            ours, _ = bench.deb(empty, FAST="1")
-        finally:
-            container.remove(empty)
     yield table.ratio("cold, FAST=1, root included, against pip", [ours], [theirs], 1.5)
 
 
-def lock() -> Iterator[Row]:
+def lock(bench: Bench) -> Iterator[Row]:
     """uv against pip-compile on the input of the version that has most to choose."""
-    places = paths.default()
-    known = versions.load(places.versions_sh).cell(_RESOLVED)
-    with builds.bench(places, known) as bench:
-        bench.root()  # Both resolve in it.
-        ours = resolving.seconds(bench)
+    known = versions.load(bench.paths.versions_sh).cell(_RESOLVED)
+    with builds.bench(paths.default(), known) as other:
+        other.root()  # Both resolve in it.
+        ours = resolving.seconds(other)
         assert ours is not None
         log.info(f"bench: lock with uv: {log.duration(ours)}")
-        theirs = resolving.seconds(bench, 5 * ours + 1, RESOLVER="pip-tools")
+        theirs = resolving.seconds(other, 5 * ours + 1, RESOLVER="pip-tools")
     work = f"lock of {known.name}, against pip-compile"
     if theirs is None:
         ended = f"not done after {log.duration(5 * ours)}"
@@ -168,7 +150,7 @@ def lock() -> Iterator[Row]:
         yield table.shorter(work, [ours], [theirs], 5)
 
 
-def hosts() -> Iterator[Row]:
+def hosts(_bench: Bench) -> Iterator[Row]:
     """airflow-instance check against Airflow's own; apply and ls of a hundred instances."""
     found, places = artifact.find(), paths.default()
     known = expected.load(_HERE.parent / "host", found.cell.version.name)
@@ -199,7 +181,7 @@ def hosts() -> Iterator[Row]:
         lab.close()
 
 
-def clean_logs() -> Iterator[Row]:
+def clean_logs(_bench: Bench) -> Iterator[Row]:
     """clean_logs against find on a million files."""
     done = subprocess.run(
         [sys.executable, str(_HERE / "clean_logs.py")], capture_output=True, text=True, check=False
@@ -214,10 +196,11 @@ def clean_logs() -> Iterator[Row]:
             )  # fmt: skip
 
 
-ROWS: dict[str, Callable[[], Iterator[Row]]] = {
+ROWS: dict[str, Callable[[Bench], Iterator[Row]]] = {
     "clean_logs": clean_logs,
     "hosts": hosts,
     "build": build,
+    "package": package,
     "cold": cold,
     "lock": lock,
 }
@@ -233,11 +216,12 @@ def main() -> int:
         command = f"make bench VERSION={cell().version.name} SUITE={cell().suite.name}"
         if unknown := sorted(set(chosen) - ROWS.keys()):
             raise UsageError(f"ROWS={unknown[0]!r} is not known", hint=f"write {', '.join(ROWS)}")
-        for name in chosen:
-            for row in ROWS[name]():
-                rows.append(row)
-                log.info(table.line(row))
-                paths.write_text(where, table.markdown(rows, command))
+        with builds.bench(paths.default(), cell()) as bench:
+            for name in chosen:
+                for row in ROWS[name](bench):
+                    rows.append(row)
+                    log.info(table.line(row))
+                    paths.write_text(where, table.markdown(rows, command))
     except AirflowDebError as error:
         log.info(error.detail)
         log.info(f"airflow-deb: error: {error}")
