@@ -214,6 +214,8 @@ def main() -> int:
     log.open_file(paths.default().cache / "logs" / f"bench-{time.strftime('%Y%m%d-%H%M%S')}.log")
     try:
         command = f"make bench VERSION={cell().version.name} SUITE={cell().suite.name}"
+        if chosen != list(ROWS):
+            command += f' ROWS="{" ".join(chosen)}"'
         if unknown := sorted(set(chosen) - ROWS.keys()):
             raise UsageError(f"ROWS={unknown[0]!r} is not known", hint=f"write {', '.join(ROWS)}")
         with builds.bench(paths.default(), cell()) as bench:
