@@ -11,7 +11,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from . import declaration, running, units
+from . import declaration, running, stopping, units
 from .errors import InstanceError
 from .instance import Instance
 from .layout import Layout, unit
@@ -114,7 +114,7 @@ def before_removal(site: Site, prefix: str = "") -> list[str]:
     there is to say.
     """
     said = []
-    stopping: list[str] = []
+    stopped: list[str] = []
     names, _, _ = declaration.listed(site.layout)
     for name in names:
         try:
@@ -126,11 +126,12 @@ def before_removal(site: Site, prefix: str = "") -> list[str]:
             # The others are to be remembered all the same.
             said.append(f"{name}: {error}")
             continue
-        stopping += [state.unit for state in states]
+        stopped += [state.unit for state in states]
         said.append(f"{name}: stopped; started again when its Airflow is back")
-    if stopping:
+    if stopped:
         # The same again, to wait for all of them at once.
-        site.host.systemctl("stop", *stopping)
+        site.host.systemctl("stop", *stopped)
+        stopping.forgive(site, stopped)
     return said
 
 

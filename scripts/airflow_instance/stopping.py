@@ -3,7 +3,8 @@
 LocalExecutor's tasks are processes of the scheduler's unit, and Celery's of the
 worker's. SIGTERM lets both finish what runs and begin nothing new; the unit of a
 SequentialExecutor's scheduler waits for the one task before it (inside/finish_task.py),
-that of Airflow 3's LocalExecutor ends workers that were forgotten (inside/end_workers.py).
+that of LocalExecutor waits for its start to be over in Airflow 2 (inside/finish_start.py),
+and in Airflow 3 ends workers that were forgotten (inside/end_workers.py).
 So stopping is draining, for as long as the unit's TimeoutStopSec= allows; what is still
 there then is killed.
 """
@@ -136,6 +137,19 @@ def warn_killed(name: str, killed: Sequence[str]) -> None:
         )
 
 
+def forgive(site: Site, stopped: Sequence[str]) -> list[State]:
+    """Have systemd forget that units which somebody has stopped failed; how those were.
+
+    That a stop took too long is no failure, and neither is how a daemon ends that is told
+    to before it is up: Airflow 2.1's scheduler with status 1, "I refuse to kill myself".
+    """
+    states = site.host.states(stopped).values() if stopped else ()
+    failed = [state for state in states if state.active == "failed"]
+    if failed:
+        site.host.systemctl("reset-failed", *(state.unit for state in failed))
+    return failed
+
+
 class Stop:
     """One stop of units of one instance."""
 
@@ -199,21 +213,12 @@ class Stop:
             left = [s.unit for s in host.states(wanted).values() if not s.at_rest]
             host.systemctl("kill", "--signal=SIGKILL", *left)
             self._gone(wanted, GRACE)
-        failed = [s.unit for s in host.states(wanted).values() if s.active == "failed"]
-        if failed:
-            host.systemctl("reset-failed", *failed)
+        forgive(self.site, wanted)
         return tasks
 
     def _killed(self, stopped: Sequence[str]) -> list[str]:
-        """The runners among ``stopped`` that did not end in time.
-
-        systemd forgets it of all of ``stopped``: that a stop took long is no failure.
-        """
-        states = self.site.host.states(stopped).values() if stopped else ()
-        killed = [state.unit for state in states if state.killed]
-        if killed:
-            self.site.host.systemctl("reset-failed", *killed)
-        return [unit for unit in killed if units.daemon_of(unit) in RUNNERS]
+        """The runners among ``stopped`` that did not end in time; none has failed from now on."""
+        return [s.unit for s in forgive(self.site, stopped) if s.killed and _is_runner(s)]
 
     def _gone(self, wanted: Sequence[str], patience: float) -> None:
         end = self.clock.now() + patience

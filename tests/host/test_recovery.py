@@ -58,6 +58,7 @@ def recovery(lab: Lab) -> Recovery:
     _outage(seen)
     _stops(seen)
     _upgrade(seen)
+    _early(seen)
     return seen
 
 
@@ -145,6 +146,19 @@ def _upgrade(seen: Recovery) -> None:
     team.wait("it to be back", team.active)
 
 
+def _early(seen: Recovery) -> None:
+    """A stop while the scheduler begins its workers, 32 of them, one after the other."""
+    team = seen.team
+    team.tool("stop")
+    unit = team.unit("scheduler")
+    before = len(team.journal("scheduler"))
+    seen.host.systemctl("start", unit)
+    pid = team.pid("scheduler")
+    team.machine.shell(f"until pgrep --parent {pid} >/dev/null; do :; done; systemctl stop {unit}")
+    seen.seen["early"] = [seen.host.property(unit, name) for name in ("ActiveState", "Result")]
+    seen.seen["early journal"] = team.journal("scheduler")[before:]
+
+
 def test_killed_daemons_are_back_soon(recovery: Recovery) -> None:
     """Those of another version, and of Celery and Kerberos, in their own tests."""
     assert set(recovery.back) == {*recovery.team.daemons, "gunicorn"}
@@ -213,3 +227,9 @@ def test_upgrades_restart_what_runs(recovery: Recovery) -> None:
     assert "analytics: stopped" in recovery.stops["removing"].stdout
     assert set(recovery.seen["removed"]) <= {"inactive"}
     assert "analytics: started webserver, scheduler" in recovery.stops["back"].stdout
+
+
+def test_a_stop_waits_for_a_start(recovery: Recovery) -> None:
+    """LocalExecutor would wait for workers that it never began: 10 minutes, and be killed."""
+    assert recovery.seen["early"] == ["inactive", "success"]
+    assert "waiting for its start to be over" in recovery.seen["early journal"]

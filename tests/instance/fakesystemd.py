@@ -31,6 +31,7 @@ class FakeHost(PaperHost):
         self.told: list[tuple[str, ...]] = []
         self.broken: set[str] = set()  # units that do not start
         self.stubborn: set[str] = set()  # and that only SIGKILL ends
+        self.fails: dict[str, str] = {}  # with which result the stop of a unit that ran fails
         self.groups_of: dict[int, str] = {}
         self.terminated: list[int] = []
 
@@ -69,7 +70,11 @@ class FakeHost(PaperHost):
                 crashed = {"active": "activating", "sub": "auto-restart", "restarts": 1}
                 changes = crashed if name in self.broken else UP
                 self.units[name] = replace(State(name), **changes)
-            elif verb == "kill" or (verb == "stop" and name not in self.stubborn):
+            elif verb == "stop" and name in self.fails and name in self.units:
+                if not self.units[name].at_rest:
+                    result = self.fails[name]
+                    self.units[name] = State(name, active="failed", sub="failed", result=result)
+            elif verb in ("kill", "reset-failed") or (verb == "stop" and name not in self.stubborn):
                 self.units[name] = State(name)
 
     def verbs(self) -> list[str]:

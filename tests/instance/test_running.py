@@ -308,40 +308,24 @@ def test_drain(run: Run, host: FakeHost, root: Path, monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.usefixtures("tasks")
-def test_a_drain_that_is_too_short_says_so(
-    run: Run, host: FakeHost, monkeypatch: pytest.MonkeyPatch, capsys: Capture
-) -> None:
-    too_slow(monkeypatch, SCHEDULER)
+def test_a_drain_that_is_too_short_says_so(run: Run, host: FakeHost, capsys: Capture) -> None:
+    host.fails = {SCHEDULER: "timeout"}
     assert run("stop", "a", "--drain=7") == 1
     assert "after 7 minutes, and were killed with scheduler" in capsys.readouterr().err
     assert ("reset-failed", SCHEDULER) in host.told
 
 
-@pytest.mark.parametrize("words", [(), ("--drain=7",)])
-def test_a_web_server_that_is_killed_is_stopped(
-    run: Run,
-    host: FakeHost,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: Capture,
-    words: tuple[str, ...],
+@pytest.mark.parametrize("words", [(), ("--drain=7",), ("--force",)])
+@pytest.mark.parametrize("result", ["timeout", "exit-code"])
+def test_what_was_stopped_has_not_failed(
+    run: Run, host: FakeHost, capsys: Capture, result: str, words: tuple[str, ...]
 ) -> None:
     up(host)
-    too_slow(monkeypatch, WEB)
+    host.fails = {WEB: result}
     assert run("stop", "a", *words) == 0
     assert "warning" not in capsys.readouterr().err
-    assert ("reset-failed", WEB) in host.told
-
-
-def too_slow(monkeypatch: pytest.MonkeyPatch, unit: str) -> None:
-    """Have ``unit`` not end in time when it is told to."""
-    real = FakeHost.systemctl
-
-    def systemctl(self: FakeHost, *arguments: str) -> None:
-        real(self, *arguments)
-        if "stop" in arguments:
-            self.units[unit] = replace(State(unit), active="failed", result="timeout")
-
-    monkeypatch.setattr(FakeHost, "systemctl", systemctl)
+    assert host.told[-1] == ("reset-failed", WEB)
+    assert host.units[WEB].active == "inactive"
 
 
 @pytest.mark.usefixtures("tasks")

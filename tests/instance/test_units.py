@@ -163,12 +163,14 @@ def test_logs_elsewhere_can_be_written(make: Make) -> None:
         paths("/data/it's")
 
 
-def test_a_task_of_the_sequential_executor_is_waited_for(make: Make) -> None:
+def test_what_an_executor_needs_is_waited_for(make: Make) -> None:
     text = drop_in(make(), "scheduler")
     assert lines(text, "ExecStop")[0].endswith("/inside/finish_task.py $MAINPID")
     assert lines(text, "SuccessExitStatus") == ["SIGKILL"]
     local = make("db: postgresql\nairflow_config: {core: {executor: LocalExecutor}}\n")
-    assert lines(drop_in(local, "scheduler"), "ExecStop") == []
+    text = drop_in(local, "scheduler")
+    assert lines(text, "ExecStop")[0].endswith("/inside/finish_start.py $MAINPID")
+    assert lines(text, "SuccessExitStatus") == []
     assert lines(drop_in(make(), "webserver"), "ExecStop") == []
     new = drop_in(make("db: postgresql\ninstallation: /usr/lib/airflow-3.3\n"), "scheduler")
     assert lines(new, "ExecStop")[0].endswith("/inside/end_workers.py $MAINPID")

@@ -220,6 +220,15 @@ def test_before_a_removal_everything_of_it_stops(
     assert held.recall(site, "a") is not None
 
 
+def test_what_a_removal_stopped_has_not_failed(run: Run, host: FakeHost) -> None:
+    """Airflow's scheduler has status 1 when it is told to end while it starts."""
+    up(host)
+    host.fails = {SCHEDULER: "exit-code"}
+    assert run("upgraded", "--removing") == 0
+    assert host.told[-1] == ("reset-failed", SCHEDULER)
+    assert host.units[SCHEDULER].active == "inactive"
+
+
 def test_upgraded_never_fails_for_one_instance(
     run: Run, host: FakeHost, declare: Callable[..., Path], capsys: Capture
 ) -> None:
