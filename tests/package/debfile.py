@@ -61,6 +61,13 @@ class Deb:
         """The regular files."""
         return {path: m for path, m in self.members.items() if m.kind == "file"}
 
+    def file(self, path: str) -> Member | None:
+        """The regular file ``path``, or the one that a link of this path leads to."""
+        member = self.members.get(path)
+        if member is not None and member.kind == "link":
+            member = self.members.get(member.leads_to)
+        return member if member is not None and member.kind == "file" else None
+
     def relations(self, field: str) -> dict[str, str]:
         """A field like Depends: each package with its version relation, empty without one.
 
@@ -92,13 +99,16 @@ def open_deb(deb: Path, target: Path, needles: Sequence[str]) -> Deb:
         for info in archive:
             path = "/" + info.name.removeprefix("./").strip("/")
             data = b""
+            place = target / path.lstrip("/")
+            if info.isreg() or info.issym():
+                place.parent.mkdir(parents=True, exist_ok=True)
             if info.isreg():
                 file = archive.extractfile(info)
                 assert file is not None
                 data = file.read()
-                place = target / path.lstrip("/")
-                place.parent.mkdir(parents=True, exist_ok=True)
                 place.write_bytes(data)
+            elif info.issym():
+                place.symlink_to(info.linkname)
             assert path not in members, f"{path} is in the package twice"
             members[path] = _member(path, info, data, searched)
     with _archive(["dpkg-deb", "--ctrl-tarfile", str(deb)]) as archive:

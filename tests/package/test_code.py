@@ -83,6 +83,16 @@ def test_namespaces_are_known_from_the_start_and_set_up_once(
         assert not its <= set().union(*lines[:number])
 
 
+def test_modules_are_found_at_the_first_attempt(
+    artifact: Artifact, inside: Callable[..., dict[str, Any]]
+) -> None:
+    """PyCryptodome's, for which cffi runs ldconfig, gcc and ld otherwise, two for each."""
+    found = inside(f"{artifact.prefix}/bin/python", "check_loaders.py")
+    assert found["modules"] > 50
+    assert found["cffi"]
+    assert not found["searched"], listing(found["searched"])
+
+
 def test_no_code_for_other_platforms(deb: Deb) -> None:
     """No Windows, no macOS, no other processor."""
     foreign = {}
